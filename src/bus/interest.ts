@@ -1,0 +1,74 @@
+/**
+ * Answers remembered by subject, so that a message costs one look-up however many wildcards there are. Every change of interest
+ * forgets them all: changes are rare next to messages. Reply subjects never repeat, hence the bound.
+ */
+const REMEMBERED_SUBJECTS = 4_096;
+
+interface Wildcard<S> {
+  readonly tokens: readonly string[];
+  readonly subscribers: Set<S>;
+}
+
+/** Who wants which subjects. `*` stands for one token, a final `>` for one or more. */
+export class Interest<S> {
+  readonly #exact = new Map<string, Set<S>>();
+  readonly #wildcards = new Map<string, Wildcard<S>>();
+  readonly #remembered = new Map<string, readonly S[]>();
+
+  add(pattern: string, subscriber: S): void {
+    this.#remembered.clear();
+    if (hasWildcard(pattern)) {
+      const wildcard = this.#wildcards.get(pattern) ?? {
+        tokens: pattern.split("."),
+        subscribers: new Set<S>(),
+      };
+      wildcard.subscribers.add(subscriber);
+      this.#wildcards.set(pattern, wildcard);
+      return;
+    }
+    const subscribers = this.#exact.get(pattern) ?? new Set<S>();
+    subscribers.add(subscriber);
+    this.#exact.set(pattern, subscribers);
+  }
+
+  remove(pattern: string, subscriber: S): void {
+    this.#remembered.clear();
+    const exact = this.#exact.get(pattern);
+    if (exact?.delete(subscriber) && exact.size === 0) this.#exact.delete(pattern);
+    const wildcard = this.#wildcards.get(pattern);
+    if (wildcard?.subscribers.delete(subscriber) && wildcard.subscribers.size === 0)
+      this.#wildcards.delete(pattern);
+  }
+
+  /** Every subscriber of the subject, once for each pattern of it that matches. */
+  match(subject: string): readonly S[] {
+    const remembered = this.#remembered.get(subject);
+    if (remembered !== undefined) return remembered;
+    const found: S[] = [...(this.#exact.get(subject) ?? [])];
+    if (this.#wildcards.size > 0) {
+      const tokens = subject.split(".");
+      for (const wildcard of this.#wildcards.values()) {
+        if (matches(wildcard.tokens, tokens)) found.push(...wildcard.subscribers);
+      }
+    }
+    if (this.#remembered.size >= REMEMBERED_SUBJECTS) this.#remembered.clear();
+    this.#remembered.set(subject, found);
+    return found;
+  }
+}
+
+export function hasWildcard(pattern: string): boolean {
+  if (!pattern.includes("*") && !pattern.includes(">")) return false;
+  return pattern
+    .split(".")
+    .some((token, index, all) => token === "*" || (token === ">" && index === all.length - 1));
+}
+
+function matches(pattern: readonly string[], subject: readonly string[]): boolean {
+  for (let index = 0; index < pattern.length; index += 1) {
+    const wanted = pattern[index];
+    if (wanted === ">" && index === pattern.length - 1) return subject.length > index;
+    if (index >= subject.length || (wanted !== "*" && wanted !== subject[index])) return false;
+  }
+  return pattern.length === subject.length;
+}

@@ -1,0 +1,198 @@
+import type { Clock } from "../kernel/clock.ts";
+import { InvalidArgumentError } from "../kernel/errors.ts";
+import type { Random } from "../kernel/random.ts";
+import { Interest } from "./interest.ts";
+import { type Carrier, MemoryConnection, type MemorySubscription } from "./memory/connection.ts";
+import { type DelayRange, Link } from "./memory/link.ts";
+import type { Bus, BusConnection, BusConnectOptions } from "./port.ts";
+
+export interface MemoryNetworkOptions {
+  /** Virtual or real: everything that takes time takes it from here. */
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a frame is under way, in milliseconds. Each frame draws its own, from a stream for each link. Default 0.2 to 2. */
+  readonly delayMs?: DelayRange;
+  readonly maxPayload?: number;
+  /** Whether the end of a connection is announced to the others, as NATS does when `$SYS` advisories are imported. Default no. */
+  readonly advisories?: boolean;
+}
+
+export interface MemoryBus extends Bus {
+  readonly kind: "memory";
+  /** As `connect`, without a promise. */
+  connectNow(options: BusConnectOptions): BusConnection;
+}
+
+interface Partition {
+  readonly sides: ReadonlyMap<string, number>;
+  readonly isBlackHole: boolean;
+}
+
+const DEFAULT_DELAY_MS: DelayRange = { min: 0.2, max: 2 };
+const DEFAULT_MAX_PAYLOAD = 1_048_576;
+const DEFAULT_SERVER = "memory-1";
+/** Where answers of the bus itself come from: no connection can have this name. */
+const SERVER = "(server)";
+
+/**
+ * A bus in memory that misbehaves as NATS does, on command and reproducibly. Between two connections order is kept; frames of
+ * different senders overtake each other, and one publish reaches its receivers at different times. Faults are addressed by the
+ * names that the buses were given.
+ */
+export class MemoryNetwork {
+  readonly #options: MemoryNetworkOptions;
+  readonly #interest = new Interest<MemorySubscription>();
+  readonly #connections = new Map<string, MemoryConnection>();
+  readonly #links = new Map<string, Map<string, Link>>();
+  /** Until when frames of connections that have ended still reach this one. */
+  readonly #lastWordsAtMs = new Map<string, number>();
+  readonly #carrier: Carrier;
+  #partition: Partition | undefined;
+
+  constructor(options: MemoryNetworkOptions) {
+    this.#options = options;
+    this.#carrier = {
+      maxPayload: options.maxPayload ?? DEFAULT_MAX_PAYLOAD,
+      add: (subscription) => this.#interest.add(subscription.pattern, subscription),
+      remove: (subscription) => this.#interest.remove(subscription.pattern, subscription),
+      publish: (from, subject, data) => this.#publish(from, subject, data),
+      probe: (from, subject) => this.#probe(from, subject),
+      flush: (from, taken) => this.#answer(from, taken),
+      left: (connection) => this.#left(connection),
+    };
+  }
+
+  /**
+   * The bus of one node. After its connection has ended it can connect again, as a restarted node would.
+   * @param serverId which server of the bus it is on; by default all share one
+   */
+  bus(name: string, options: { readonly serverId?: string } = {}): MemoryBus {
+    const connectNow = (connectOptions: BusConnectOptions): BusConnection => {
+      if (this.#connections.get(name)?.hasEnded === false || name === SERVER) {
+        throw new InvalidArgumentError("MemoryNetwork.bus", name, "a name that no live connection has");
+      }
+      const serverId = options.serverId ?? DEFAULT_SERVER;
+      const connection = new MemoryConnection(name, serverId, this.#carrier, connectOptions);
+      this.#connections.set(name, connection);
+      return connection;
+    };
+    return {
+      kind: "memory",
+      connectNow,
+      connect: async (connectOptions) => {
+        connectOptions.signal?.throwIfAborted();
+        return connectNow(connectOptions);
+      },
+    };
+  }
+
+  /**
+   * Cuts the network between groups of names; those not mentioned form a group of their own. Nobody is told. Probes across the
+   * cut are answered "no responders", as by the servers of a NATS cluster whose routes broke; with `blackHole` they vanish, as
+   * while the servers have not noticed.
+   */
+  partition(groups: readonly (readonly string[])[], options: { readonly blackHole?: boolean } = {}): void {
+    const sides = new Map(groups.flatMap((group, side) => group.map((name) => [name, side] as const)));
+    this.#partition = { sides, isBlackHole: options.blackHole === true };
+  }
+
+  heal(): void {
+    this.#partition = undefined;
+  }
+
+  /** Its connection drops, and is not made again until `reconnect`. What is under way to it or from it is lost. */
+  disconnect(name: string): void {
+    this.#connections.get(name)?.drop();
+  }
+
+  reconnect(name: string, options: { readonly serverId?: string } = {}): void {
+    const connection = this.#connections.get(name);
+    connection?.revive(options.serverId ?? connection.serverId);
+  }
+
+  /** The node's OS process ends without a goodbye. What it had sent still arrives. */
+  kill(name: string): void {
+    this.#connections.get(name)?.end();
+  }
+
+  /** The node stops reading, while its connection stays: what comes is kept, and probes find it there. */
+  pause(name: string): void {
+    this.#connections.get(name)?.pause();
+  }
+
+  /** Hands over what was kept, in order. */
+  resume(name: string): void {
+    this.#connections.get(name)?.resume();
+  }
+
+  #publish(from: MemoryConnection, subject: string, data: Uint8Array): void {
+    const receivers = new Map<MemoryConnection, MemorySubscription[]>();
+    for (const subscription of this.#interest.match(subject)) {
+      if (subscription.connection === from) continue;
+      const subscriptions = receivers.get(subscription.connection);
+      if (subscriptions === undefined) receivers.set(subscription.connection, [subscription]);
+      else subscriptions.push(subscription);
+    }
+    for (const [to, subscriptions] of receivers) {
+      if (!this.#isReachable(from.name, to.name)) continue;
+      const drops = [from.drops, to.drops] as const;
+      this.#link(from.name, to.name).send(() => {
+        const isLost =
+          from.drops !== drops[0] || to.drops !== drops[1] || !this.#isReachable(from.name, to.name);
+        if (!isLost) to.receive(subscriptions, subject, data);
+      });
+    }
+  }
+
+  #probe(from: MemoryConnection, subject: string): void {
+    let isCutOff = false;
+    for (const { connection } of this.#interest.match(subject)) {
+      if (connection === from) continue;
+      if (this.#isReachable(from.name, connection.name)) return;
+      isCutOff = true;
+    }
+    if (isCutOff && this.#partition?.isBlackHole === true) return;
+    this.#answer(from, () => from.receiveNoResponders(subject));
+  }
+
+  /**
+   * Something that the bus itself says. It comes after the last words of those who have gone: a server hears a connection end
+   * after all that came on it, so "no responders" never overtakes what the dead had said.
+   */
+  #answer(to: MemoryConnection, arrive: () => void): void {
+    const drops = to.drops;
+    this.#link(SERVER, to.name).send(() => {
+      if (to.drops === drops && !to.hasEnded) arrive();
+    }, this.#lastWordsAtMs.get(to.name));
+  }
+
+  #left(gone: MemoryConnection): void {
+    // A drop loses what is under way; then there are no last words.
+    if (gone.hasEnded) {
+      for (const [name, link] of this.#links.get(gone.name) ?? []) {
+        this.#lastWordsAtMs.set(name, Math.max(this.#lastWordsAtMs.get(name) ?? 0, link.lastAtMs));
+      }
+    }
+    if (this.#options.advisories !== true) return;
+    for (const other of this.#connections.values()) {
+      if (other === gone || !other.connected || !this.#isReachable(gone.name, other.name)) continue;
+      this.#answer(other, () => other.receiveAdvisory(gone.clientName));
+    }
+  }
+
+  #isReachable(left: string, right: string): boolean {
+    const sides = this.#partition?.sides;
+    return sides === undefined || sides.get(left) === sides.get(right);
+  }
+
+  #link(from: string, to: string): Link {
+    const ways = this.#links.get(from) ?? new Map<string, Link>();
+    this.#links.set(from, ways);
+    const known = ways.get(to);
+    if (known !== undefined) return known;
+    const { clock, random, delayMs = DEFAULT_DELAY_MS } = this.#options;
+    const link = new Link(clock, random.fork(`link:${from}→${to}`), delayMs);
+    ways.set(to, link);
+    return link;
+  }
+}

@@ -1,0 +1,44 @@
+import type { z } from "zod";
+import { InvalidArgumentError } from "../kernel/errors.ts";
+
+/**
+ * Checks the options of a bus. The first thing wrong is thrown as an `InvalidArgumentError` whose path starts with `owner`.
+ * @param takes what each option takes, as a sentence's end
+ * @param secret options whose values must not be shown, not even in an error
+ */
+export function checkBusOptions<T>(
+  owner: string,
+  schema: z.ZodType<T>,
+  options: unknown,
+  takes: Readonly<Record<string, string>>,
+  secret: ReadonlySet<string> = new Set(),
+): T {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const known = Object.keys(takes).join(", ");
+  if (issue?.code === "unrecognized_keys") {
+    throw new InvalidArgumentError(
+      `${owner}.${issue.keys[0] ?? ""}`,
+      undefined,
+      `nothing: the options are ${known}`,
+    );
+  }
+  const [first, ...rest] = issue?.path ?? [];
+  if (issue === undefined || first === undefined) {
+    throw new InvalidArgumentError(owner, "these options", issue?.message ?? `an object with ${known}`);
+  }
+  const name = String(first);
+  const path = rest.reduce<string>((path, key) => `${path}[${String(key)}]`, `${owner}.${name}`);
+  const value = secret.has(name) ? "(hidden)" : valueAt(options, issue.path);
+  throw new InvalidArgumentError(path, value, takes[name] ?? issue.message);
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}

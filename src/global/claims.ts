@@ -1,0 +1,235 @@
+import type { NodeId, Pid } from "../kernel/ids.ts";
+import type { Arbiter } from "./arbiter.ts";
+import type { Handover } from "./handover.ts";
+import { RETRY_MS } from "./limits.ts";
+import type { ClaimMessage } from "./messages.ts";
+import type { EntryRef } from "./name-entry.ts";
+
+/** How a claim ended. */
+export type ClaimEnd =
+  /** Write it now, with the number of the claim. `current`: what the arbiters saw standing. */
+  | { readonly kind: "granted"; readonly claim: number; readonly current: readonly EntryRef[] }
+  | { readonly kind: "refused"; readonly holder: Pid | undefined };
+
+export interface ClaimsPort {
+  readonly self: NodeId;
+  readonly scope: string;
+  readonly arbiterTimeoutMs: number;
+  readonly handover: Handover;
+  readonly arbiter: Arbiter;
+  isSuspect(node: NodeId): boolean;
+  busConnected(): boolean;
+  send(to: NodeId, message: ClaimMessage): void;
+  /** The claim is over. After a grant, the registration is written before this returns; false when it was not. */
+  ended(handle: number, end: ClaimEnd): boolean;
+  /** Whether this node's entry of the name was written on this claim. */
+  wroteOn(claim: number, name: string): boolean;
+}
+
+interface OpenClaim {
+  /** What this node calls it. */
+  readonly handle: number;
+  /** Its number on the wire, a new one each time it starts over: a grant of an earlier start, given back since, must not count. */
+  claim: number;
+  readonly name: string;
+  readonly takeover: boolean;
+  readonly expect: EntryRef | undefined;
+  view: number;
+  arbiters: readonly NodeId[];
+  /** How many of them have granted: the one at this index is being asked. */
+  granted: number;
+  current: EntryRef[];
+  /** Arbiters that did not answer in time. */
+  readonly skipped: Set<NodeId>;
+  askedAtMs: number;
+  /** When the arbiter being asked last gave a sign of life about it. */
+  heardAtMs: number;
+}
+
+/** The claims of this node: each asks its arbiters in order, and gives back what it got when one of them refuses. */
+export class Claims {
+  readonly #port: ClaimsPort;
+  readonly #open = new Map<number, OpenClaim>();
+  /** The same, by the numbers they have on the wire now. */
+  readonly #byClaim = new Map<number, OpenClaim>();
+  #last = 0;
+
+  constructor(port: ClaimsPort) {
+    this.#port = port;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** @param claim the number on the wire */
+  isOpen(claim: number): boolean {
+    return this.#byClaim.has(claim);
+  }
+
+  oldestView(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const open of this.#open.values()) oldest = Math.min(oldest, open.view);
+    return oldest;
+  }
+
+  /** Begins a claim. `began` is told its handle, first. */
+  begin(
+    wish: { readonly name: string; readonly takeover: boolean; readonly expect: EntryRef | undefined },
+    nowMs: number,
+    began: (handle: number) => void,
+  ): void {
+    this.#last += 1;
+    const open: OpenClaim = {
+      handle: this.#last,
+      claim: this.#last,
+      ...wish,
+      view: 0,
+      arbiters: [],
+      granted: 0,
+      current: [],
+      skipped: new Set(),
+      askedAtMs: nowMs,
+      heardAtMs: nowMs,
+    };
+    this.#open.set(open.handle, open);
+    this.#byClaim.set(open.claim, open);
+    began(open.handle);
+    this.#start(open, nowMs);
+  }
+
+  /** Gives up a claim that has not ended. */
+  withdraw(handle: number, nowMs: number): void {
+    const open = this.#open.get(handle);
+    if (open === undefined) return;
+    this.#close(open);
+    this.#giveBack(open, nowMs);
+  }
+
+  /** An arbiter's word. */
+  message(from: NodeId, message: ClaimMessage, nowMs: number): void {
+    if (message.kind !== "granted" && message.kind !== "refused" && message.kind !== "parked") return;
+    const open = this.#byClaim.get(message.claim);
+    if (open === undefined || open.arbiters[open.granted] !== from) {
+      // A late grant, of a claim that is over or was asked elsewhere since: it must not stay.
+      if (message.kind === "granted") this.#returnLate(from, message.claim, message.name, open);
+      return;
+    }
+    open.heardAtMs = nowMs;
+    switch (message.kind) {
+      case "parked":
+        return;
+      case "granted":
+        open.granted += 1;
+        open.current.push(...message.current);
+        this.#askNext(open, nowMs);
+        return;
+      case "refused":
+        this.#close(open);
+        this.#giveBack(open, nowMs);
+        this.#port.ended(open.handle, { kind: "refused", holder: message.holder });
+        return;
+    }
+  }
+
+  /** Called after the handover knows. */
+  peerDown(node: NodeId, nowMs: number): void {
+    for (const open of [...this.#open.values()]) {
+      if (open.arbiters.includes(node)) this.#again(open, nowMs);
+    }
+  }
+
+  tick(nowMs: number): void {
+    for (const open of [...this.#open.values()]) {
+      const asked = open.arbiters[open.granted];
+      if (asked === undefined || asked === this.#port.self) continue;
+      if (nowMs - open.heardAtMs >= this.#port.arbiterTimeoutMs) {
+        this.#skip(open, asked, nowMs);
+      } else if (nowMs - open.askedAtMs >= RETRY_MS) {
+        open.askedAtMs = nowMs;
+        this.#sendClaim(open, asked);
+      }
+    }
+  }
+
+  /** Nobody is kept waiting by a node that hangs: the next in order is asked, and all others that hang are passed over too. */
+  #skip(open: OpenClaim, silent: NodeId, nowMs: number): void {
+    open.skipped.add(silent);
+    for (const peer of this.#port.handover.peers) {
+      if (this.#port.isSuspect(peer) || !this.#port.busConnected()) open.skipped.add(peer);
+    }
+    this.#again(open, nowMs);
+  }
+
+  #again(open: OpenClaim, nowMs: number): void {
+    this.#giveBack(open, nowMs);
+    this.#byClaim.delete(open.claim);
+    this.#last += 1;
+    open.claim = this.#last;
+    this.#byClaim.set(open.claim, open);
+    this.#start(open, nowMs);
+  }
+
+  #close(open: OpenClaim): void {
+    this.#open.delete(open.handle);
+    this.#byClaim.delete(open.claim);
+  }
+
+  #start(open: OpenClaim, nowMs: number): void {
+    open.view = this.#port.handover.view;
+    open.arbiters = this.#port.handover.arbitersOf(open.name, open.skipped);
+    open.granted = 0;
+    open.current = [];
+    this.#askNext(open, nowMs);
+  }
+
+  #askNext(open: OpenClaim, nowMs: number): void {
+    const next = open.arbiters[open.granted];
+    if (next === undefined) {
+      this.#close(open);
+      const wrote = this.#port.ended(open.handle, {
+        kind: "granted",
+        claim: open.claim,
+        current: open.current,
+      });
+      if (!wrote) this.#giveBack(open, nowMs);
+      return;
+    }
+    open.askedAtMs = nowMs;
+    open.heardAtMs = nowMs;
+    if (next === this.#port.self) this.#askSelf(open, nowMs);
+    else this.#sendClaim(open, next);
+  }
+
+  #askSelf(open: OpenClaim, nowMs: number): void {
+    const { claim, name, takeover, expect } = open;
+    this.#port.arbiter.ask({ from: this.#port.self, claim, name, takeover, expect }, nowMs);
+  }
+
+  #sendClaim(open: OpenClaim, to: NodeId): void {
+    const { claim, name, takeover, expect } = open;
+    this.#port.send(to, { kind: "claim", scope: this.#port.scope, claim, name, takeover, expect });
+  }
+
+  /** What was granted, and what may be granted while this is under way. */
+  #giveBack(open: OpenClaim, nowMs: number): void {
+    const { claim, name } = open;
+    for (let index = 0; index <= open.granted; index += 1) {
+      const arbiter = open.arbiters[index];
+      if (arbiter === this.#port.self) this.#port.arbiter.release(arbiter, claim, name, nowMs);
+      else if (arbiter !== undefined)
+        this.#port.send(arbiter, { kind: "claimReleased", scope: this.#port.scope, claim, name });
+    }
+  }
+
+  /**
+   * 1. The claim is sent again because the answer is slow. 2. It is refused. 3. The second copy finds the name free.
+   * The grant would stand for nothing; unless it was written on, and the arbiter is about to read so.
+   */
+  #returnLate(from: NodeId, claim: number, name: string, open: OpenClaim | undefined): void {
+    const counted =
+      open !== undefined && open.arbiters.indexOf(from) < open.granted && open.arbiters.includes(from);
+    if (counted || this.#port.wroteOn(claim, name)) return;
+    this.#port.send(from, { kind: "claimReleased", scope: this.#port.scope, claim, name });
+  }
+}

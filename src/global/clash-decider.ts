@@ -1,0 +1,384 @@
+import { compareText, type NodeId } from "../kernel/ids.ts";
+import type { Value } from "../kernel/value.ts";
+import type { Clash } from "../resolve/types.ts";
+import { PROMISE_MS, RETRY_MS } from "./limits.ts";
+import type { ClashMessage } from "./messages.ts";
+import { byAge, type EntryRef, type NameEntry, pidOf, sameRegistration, toContender } from "./name-entry.ts";
+import type { SettledClash } from "./name-ops.ts";
+import type { NameTable } from "./name-table.ts";
+import type { Owner } from "./owner.ts";
+
+/** What the user's resolver came to, its form checked. */
+export type ResolverOutcome =
+  | {
+      readonly kind: "keep";
+      readonly winner: string;
+      readonly meta: Value | undefined;
+      readonly losers: "exit" | "notify";
+    }
+  | { readonly kind: "none"; readonly notify: boolean }
+  | { readonly kind: "failed" };
+
+export interface DeciderPort {
+  readonly self: NodeId;
+  readonly scope: string;
+  readonly table: NameTable;
+  readonly resolverMs: number;
+  positionOf(owner: NodeId): number;
+  isUp(node: NodeId): boolean;
+  deliver(to: NodeId, message: ClashMessage): void;
+  resolve(clash: string, resolver: number, details: Clash): void;
+  /** The resolver that a name of this node was registered with, else the scope's. */
+  resolverOf(name: string): number;
+  counted(what: "clashes" | "resolverRuns" | "resolverFailures" | "resolverTimeouts" | "pins"): void;
+}
+
+interface Decision {
+  readonly clash: string;
+  readonly name: string;
+  /** In the order of their pids, which is the order of asking: deciders that compete do not wait for each other in a circle. */
+  contenders: readonly NameEntry[];
+  phase: "promising" | "resolving" | "pinning" | "waiting";
+  /** How many have promised. */
+  promised: number;
+  sinceMs: number;
+  askedAtMs: number;
+  verdict: Verdict | undefined;
+  /** While waiting: when to begin again. */
+  againAtMs: number;
+}
+
+interface Verdict {
+  readonly winner: NameEntry;
+  readonly meta: Value | undefined;
+  readonly losers: "exit" | "notify";
+}
+
+/**
+ * Settles the clashes of which this node owns the oldest contender: collects a promise from every contender's owner, runs
+ * the resolver on what they promised, and pins the winner at its owner. The losers learn it from what the winner then
+ * supersedes, through the log: nobody is ended before the winner stands.
+ */
+export class ClashDecider {
+  readonly #port: DeciderPort;
+  readonly #owner: Owner;
+  readonly #decisions = new Map<string, Decision>();
+  /** Settled, but not every loser's owner has read of it: until then its promise counts. */
+  readonly #announced = new Map<string, { readonly name: string; readonly losers: readonly EntryRef[] }>();
+  #last = 0;
+
+  constructor(port: DeciderPort, owner: Owner) {
+    this.#port = port;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#decisions.size;
+  }
+
+  /** Called when anything about the name changed. */
+  nameTouched(name: string, nowMs: number): void {
+    const decision = this.#decisions.get(name);
+    const visible = this.#port.table.visible(name);
+    const [oldest] = visible;
+    const ours = visible.length > 1 && oldest?.owner === this.#port.self;
+    if (this.#announced.size > 0) this.sweep();
+    if (decision === undefined) {
+      if (ours) this.#begin(name, visible, nowMs);
+      return;
+    }
+    if (!ours && decision.phase === "pinning" && this.#isPinned(decision)) {
+      this.#announce(decision);
+      return;
+    }
+    if (!ours && decision.phase !== "resolving") {
+      this.#end(decision);
+      return;
+    }
+    switch (decision.phase) {
+      case "promising":
+      case "waiting":
+        if (!sameSet(decision.contenders, visible)) this.#restart(decision, visible, nowMs);
+        return;
+      case "pinning":
+        // The winner died, or went elsewhere, before it was pinned: the rest is a clash still.
+        if (
+          !visible.some(
+            (entry) => decision.verdict !== undefined && sameRegistration(entry, decision.verdict.winner),
+          )
+        ) {
+          this.#restart(decision, visible, nowMs);
+        }
+        return;
+      case "resolving":
+        // What came or went meanwhile is judged when the resolver has spoken.
+        return;
+    }
+  }
+
+  /** Logs went further, or nodes went: some losers may be gone for good. */
+  sweep(): void {
+    for (const [clash, { name, losers }] of this.#announced) {
+      const open = losers.some(
+        (loser) =>
+          this.#port.isUp(loser.owner) && this.#port.table.entryOf(loser.owner, name)?.id === loser.id,
+      );
+      if (!open) this.#announced.delete(clash);
+    }
+  }
+
+  message(from: NodeId, message: ClashMessage, nowMs: number): void {
+    if (message.kind === "promiseCheck") {
+      const open =
+        this.#announced.has(message.clash) || this.#decisions.get(message.name)?.clash === message.clash;
+      if (!open) this.#letGo(from, message.clash, message.name);
+      return;
+    }
+    const decision = this.#decisions.get(message.name);
+    if (decision === undefined || decision.clash !== message.clash) {
+      if (message.kind === "promised" && message.status.kind === "promised")
+        this.#letGo(from, message.clash, message.name);
+      return;
+    }
+    if (message.kind === "promised") this.#onPromised(decision, from, message, nowMs);
+    else if (message.kind === "pinned") this.#onPinned(decision, message.done, nowMs);
+  }
+
+  resolved(clash: string, outcome: ResolverOutcome, nowMs: number): void {
+    for (const decision of this.#decisions.values()) {
+      if (decision.clash === clash && decision.phase === "resolving") this.#judge(decision, outcome, nowMs);
+    }
+  }
+
+  tick(nowMs: number): void {
+    for (const decision of [...this.#decisions.values()]) {
+      switch (decision.phase) {
+        case "waiting":
+          if (nowMs >= decision.againAtMs)
+            this.#restart(decision, this.#port.table.visible(decision.name), nowMs);
+          break;
+        case "promising":
+          if (nowMs - decision.sinceMs >= PROMISE_MS) this.#wait(decision, nowMs);
+          else if (nowMs - decision.askedAtMs >= RETRY_MS) this.#askNext(decision, nowMs);
+          break;
+        case "resolving":
+          if (nowMs - decision.sinceMs < this.#port.resolverMs) break;
+          this.#port.counted("resolverTimeouts");
+          this.#judge(decision, { kind: "failed" }, nowMs);
+          break;
+        case "pinning":
+          if (nowMs - decision.askedAtMs >= RETRY_MS) this.#sendPin(decision, nowMs);
+          break;
+      }
+    }
+  }
+
+  #begin(name: string, visible: readonly NameEntry[], nowMs: number): void {
+    this.#last += 1;
+    const decision: Decision = {
+      clash: `${this.#port.self}:${this.#last}`,
+      name,
+      contenders: [...visible].sort((left, right) => compareText(pidOf(left), pidOf(right))),
+      phase: "promising",
+      promised: 0,
+      sinceMs: nowMs,
+      askedAtMs: nowMs,
+      verdict: undefined,
+      againAtMs: 0,
+    };
+    this.#decisions.set(name, decision);
+    this.#askNext(decision, nowMs);
+  }
+
+  #restart(decision: Decision, visible: readonly NameEntry[], nowMs: number): void {
+    this.#end(decision);
+    if (visible.length > 1 && visible[0]?.owner === this.#port.self)
+      this.#begin(decision.name, visible, nowMs);
+  }
+
+  #end(decision: Decision): void {
+    this.#decisions.delete(decision.name);
+    for (const entry of decision.contenders) this.#letGo(entry.owner, decision.clash, decision.name);
+  }
+
+  #letGo(owner: NodeId, clash: string, name: string): void {
+    this.#port.deliver(owner, { kind: "unpromise", scope: this.#port.scope, clash, name });
+  }
+
+  #wait(decision: Decision, nowMs: number): void {
+    for (const entry of decision.contenders) this.#letGo(entry.owner, decision.clash, decision.name);
+    decision.phase = "waiting";
+    decision.againAtMs = nowMs + RETRY_MS;
+  }
+
+  #askNext(decision: Decision, nowMs: number): void {
+    const next = decision.contenders[decision.promised];
+    if (next === undefined) {
+      this.#runResolver(decision, nowMs);
+      return;
+    }
+    decision.askedAtMs = nowMs;
+    const { clash, name } = decision;
+    this.#port.deliver(next.owner, { kind: "promise", scope: this.#port.scope, clash, name, id: next.id });
+  }
+
+  #onPromised(
+    decision: Decision,
+    from: NodeId,
+    message: Extract<ClashMessage, { kind: "promised" }>,
+    nowMs: number,
+  ): void {
+    const asked = decision.contenders[decision.promised];
+    if (decision.phase !== "promising" || asked?.owner !== from || asked.id !== message.id) return;
+    if (message.status.kind === "gone") {
+      // Its end is on the way here; a real clash is still one without it.
+      this.#wait(decision, nowMs);
+      return;
+    }
+    if (message.status.kind === "busy") {
+      this.#wait(decision, nowMs);
+      return;
+    }
+    // What the owner knows and we do not yet must have its say: wait until its log, or its own news, is here.
+    const behind = this.#port.positionOf(from) < message.position;
+    const unheard = message.others.some((other) => this.#isUnheard(decision, other));
+    if (behind || unheard) {
+      this.#wait(decision, nowMs);
+      return;
+    }
+    decision.promised += 1;
+    this.#askNext(decision, nowMs);
+  }
+
+  #isUnheard(decision: Decision, other: EntryRef): boolean {
+    if (!this.#port.isUp(other.owner)) return false;
+    if (decision.contenders.some((entry) => sameRegistration(entry, other))) return false;
+    return this.#port.positionOf(other.owner) < other.id;
+  }
+
+  #runResolver(decision: Decision, nowMs: number): void {
+    const { table, scope } = this.#port;
+    const visible = table.visible(decision.name);
+    if (!sameSet(decision.contenders, visible)) {
+      this.#restart(decision, visible, nowMs);
+      return;
+    }
+    decision.contenders = [...visible].sort((left, right) => compareText(pidOf(left), pidOf(right)));
+    decision.phase = "resolving";
+    decision.sinceMs = nowMs;
+    this.#port.counted("clashes");
+    this.#port.counted("resolverRuns");
+    const contenders = [...visible].sort(byAge).map(toContender);
+    this.#port.resolve(decision.clash, this.#port.resolverOf(decision.name), {
+      name: decision.name,
+      scope,
+      contenders,
+    });
+  }
+
+  #judge(decision: Decision, outcome: ResolverOutcome, nowMs: number): void {
+    const { name } = decision;
+    const winner =
+      outcome.kind === "keep"
+        ? decision.contenders.find((entry) => pidOf(entry) === outcome.winner)
+        : undefined;
+    if (outcome.kind === "none") {
+      this.#free(decision, outcome.notify, nowMs);
+      return;
+    }
+    if (winner === undefined) this.#port.counted("resolverFailures");
+    const [oldest] = [...decision.contenders].sort(byAge);
+    const kept = winner ?? oldest;
+    if (kept === undefined) return;
+    decision.verdict =
+      outcome.kind === "keep" && winner !== undefined
+        ? { winner: kept, meta: outcome.meta, losers: outcome.losers }
+        : { winner: kept, meta: undefined, losers: "exit" };
+    decision.phase = "pinning";
+    if (this.#port.table.visible(name).some((entry) => sameRegistration(entry, kept)))
+      this.#sendPin(decision, nowMs);
+    else this.#restart(decision, this.#port.table.visible(name), nowMs);
+  }
+
+  #free(decision: Decision, notify: boolean, nowMs: number): void {
+    const { name } = decision;
+    const entry = this.#owner.entry(name);
+    const own = decision.contenders.find((contender) => contender.owner === this.#port.self);
+    if (entry === undefined || own?.id !== entry.id) {
+      this.#restart(decision, this.#port.table.visible(name), nowMs);
+      return;
+    }
+    this.#decisions.delete(name);
+    const losers = decision.contenders.filter((contender) => contender !== own);
+    this.#port.counted("pins");
+    this.#owner.free(entry, losers, notify, this.#settled(decision, undefined));
+  }
+
+  #sendPin(decision: Decision, nowMs: number): void {
+    const verdict = decision.verdict;
+    if (verdict === undefined) return;
+    decision.askedAtMs = nowMs;
+    const { clash, name } = decision;
+    const losers = decision.contenders
+      .filter((entry) => entry !== verdict.winner)
+      .map(({ owner, id }) => ({ owner, id }));
+    this.#port.deliver(verdict.winner.owner, {
+      kind: "pin",
+      scope: this.#port.scope,
+      clash,
+      name,
+      id: verdict.winner.id,
+      losers,
+      how: { kind: verdict.losers },
+      meta: verdict.meta,
+      contenders: this.#settled(decision, verdict).contenders,
+    });
+  }
+
+  #onPinned(decision: Decision, done: boolean, nowMs: number): void {
+    if (decision.phase !== "pinning") return;
+    if (done) this.#announce(decision);
+    else this.#wait(decision, nowMs);
+  }
+
+  /** The losers' promises hold until their owners read of it: nobody else may decide about them meanwhile. */
+  #announce(decision: Decision): void {
+    this.#decisions.delete(decision.name);
+    const losers = decision.contenders.filter((entry) => entry !== decision.verdict?.winner);
+    this.#announced.set(decision.clash, { name: decision.name, losers });
+    this.#port.counted("pins");
+    this.sweep();
+  }
+
+  #isPinned(decision: Decision): boolean {
+    const winner = decision.verdict?.winner;
+    if (winner === undefined) return false;
+    const entry = this.#port.table.entryOf(winner.owner, decision.name);
+    const losers = decision.contenders.filter((contender) => contender !== winner);
+    return (
+      entry?.id === winner.id &&
+      losers.every((loser) => entry.supersedes.some((superseded) => sameRegistration(superseded, loser)))
+    );
+  }
+
+  #settled(decision: Decision, verdict: Verdict | undefined): SettledClash {
+    const contenders = [...decision.contenders].sort(byAge).map((entry) => ({
+      pid: pidOf(entry),
+      meta: entry.meta,
+      stamp: entry.stamp,
+      revision: entry.sequence,
+    }));
+    return {
+      contenders,
+      winner: verdict === undefined ? undefined : pidOf(verdict.winner),
+      losers: verdict?.losers ?? "none",
+    };
+  }
+}
+
+function sameSet(left: readonly NameEntry[], right: readonly NameEntry[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((entry) => right.some((other) => sameRegistration(entry, other)))
+  );
+}

@@ -1,0 +1,14 @@
+/** Claims that one arbiter lets wait at once, over all names. Past that a claimer is told to come back: it asks again. */
+export const PARKED_CLAIMS = 100_000;
+
+/** How long a question between nodes waits for its answer before it is asked again. */
+export const RETRY_MS = 300;
+
+/** Answers kept to requests of other nodes, in case they did not arrive and the request comes again. */
+export const ANSWERS_KEPT = 4_096;
+
+/** Commands that may wait at one owner for one name. */
+export const QUEUED_PER_NAME = 10_000;
+
+/** A decider that could not collect all promises within this time lets go of them and starts again. */
+export const PROMISE_MS = 2_000;

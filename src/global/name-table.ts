@@ -1,0 +1,369 @@
+import { hashNumber } from "../kernel/hash.ts";
+import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
+import type { Registration } from "../resolve/types.ts";
+import {
+  byAge,
+  type EntryRef,
+  type HolderChange,
+  type NameEntry,
+  pidOf,
+  sameRegistration,
+  toRegistration,
+} from "./name-entry.ts";
+import type { NameEnd, NameOperation, NamePut, Successor, SupersededHow } from "./name-ops.ts";
+
+/** Called at once when an operation has been applied. */
+export interface NameTablePort {
+  /** Another registration holds the name here, or the same one was written again. */
+  holderChanged(change: HolderChange): void;
+  /** Anything about the name changed: contenders, what is superseded, who holds it. */
+  nameTouched(name: string): void;
+  /** The log of `owner` is applied up to here. Infinity: it is not followed, and nothing is expected of it. */
+  positionOf(owner: NodeId): number;
+}
+
+/** What one node wrote. */
+interface OwnerTable {
+  readonly entries: Map<string, NameEntry>;
+  /** The names of each process. Most hold one, which needs no set. */
+  readonly bySerial: Map<number, string | Set<string>>;
+  digest: number;
+  held: number;
+}
+
+const RELEASED: NameEnd = { kind: "released" };
+
+/**
+ * All that this node knows of the names of one scope: what every node wrote of its own processes, and from that, who holds
+ * each name. Holder is the oldest live registration that no other entry supersedes: a function of the entries alone, so
+ * nodes that know the same agree, in whatever order they learnt it.
+ */
+export class NameTable {
+  readonly #port: NameTablePort;
+  readonly #byName = new Map<string, NameEntry | readonly NameEntry[]>();
+  readonly #owners = new Map<NodeId, OwnerTable>();
+  /** Successors told ahead of their owners, by owner. */
+  readonly #provisional = new Map<NodeId, Map<string, NameEntry>>();
+  #held = 0;
+
+  constructor(port: NameTablePort) {
+    this.#port = port;
+  }
+
+  holder(name: string): NameEntry | undefined {
+    const present = this.#byName.get(name);
+    if (present === undefined) return undefined;
+    if (!isMany(present)) return present.serial === 0 ? undefined : present;
+    return this.visible(name)[0];
+  }
+
+  whereis(name: string): Registration | undefined {
+    const holder = this.holder(name);
+    return holder === undefined ? undefined : toRegistration(holder);
+  }
+
+  /** Live registrations that nothing supersedes, oldest first. Two or more: a clash, or frames that overtook each other. */
+  visible(name: string): readonly NameEntry[] {
+    const present = this.#byName.get(name);
+    if (present === undefined) return [];
+    if (!isMany(present)) return present.serial === 0 ? [] : [present];
+    const shown = present.filter(
+      (entry) => entry.serial !== 0 && !present.some((other) => supersededBy(other, entry) !== undefined),
+    );
+    return shown.sort(byAge);
+  }
+
+  /** The entry that supersedes this registration, if one here does, and how. */
+  superseder(
+    ref: EntryRef,
+    name: string,
+  ): { readonly entry: NameEntry; readonly how: SupersededHow } | undefined {
+    const present = this.#byName.get(name);
+    if (present === undefined || !isMany(present)) return undefined;
+    for (const entry of present) {
+      const how = supersededBy(entry, ref);
+      if (how !== undefined) return { entry, how };
+    }
+    return undefined;
+  }
+
+  /** What `owner` itself wrote of the name, live or over. */
+  entryOf(owner: NodeId, name: string): NameEntry | undefined {
+    return this.#owners.get(owner)?.entries.get(name);
+  }
+
+  *list(): IterableIterator<Registration> {
+    for (const name of [...this.#byName.keys()]) {
+      const registration = this.whereis(name);
+      if (registration !== undefined) yield registration;
+    }
+  }
+
+  count(node?: NodeId): number {
+    return node === undefined ? this.#held : (this.#owners.get(node)?.held ?? 0);
+  }
+
+  /** Entries of all kinds that `owner` has written: what its limit is about. */
+  sizeOf(owner: NodeId): number {
+    return this.#owners.get(owner)?.entries.size ?? 0;
+  }
+
+  namesOf(pid: Pid): readonly string[] {
+    const owner = nodeOfPid(pid);
+    const names = this.#owners.get(owner)?.bySerial.get(serialOfPid(pid));
+    const all = names === undefined ? [] : typeof names === "string" ? [names] : [...names];
+    return all.filter((name) => {
+      const holder = this.holder(name);
+      return holder !== undefined && holder.owner === owner && holder.serial === serialOfPid(pid);
+    });
+  }
+
+  /** The names that a process of `owner` has entries for, shown or not. */
+  entriesOfSerial(owner: NodeId, serial: number): readonly NameEntry[] {
+    const table = this.#owners.get(owner);
+    const names = table?.bySerial.get(serial);
+    if (table === undefined || names === undefined) return [];
+    const entries =
+      typeof names === "string"
+        ? [table.entries.get(names)]
+        : [...names].map((name) => table.entries.get(name));
+    return entries.filter((entry) => entry !== undefined);
+  }
+
+  entriesOf(owner: NodeId): Iterable<NameEntry> {
+    return this.#owners.get(owner)?.entries.values() ?? [];
+  }
+
+  /** The same on two nodes that know the same of `owner`: which operation last wrote each entry. */
+  digestOf(owner: NodeId): number {
+    return this.#owners.get(owner)?.digest ?? 0;
+  }
+
+  apply(owner: NodeId, sequence: number, operation: NameOperation): void {
+    const table = this.#table(owner);
+    switch (operation.kind) {
+      case "namePut":
+        this.#put(table, entryFrom(owner, sequence, operation), operation.reason ?? RELEASED);
+        break;
+      case "nameDrop":
+        this.#drop(table, operation.name, operation.reason, operation.successor);
+        break;
+      case "exit": {
+        const end: NameEnd = { kind: "ended", reason: operation.reason };
+        for (const entry of this.entriesOfSerial(owner, operation.serial))
+          this.#drop(table, entry.name, end, undefined);
+        break;
+      }
+    }
+    this.#forgetProvisional(owner, sequence);
+  }
+
+  /** A snapshot: what `owner` has is this, and nothing else. Only differences are told. */
+  reset(
+    owner: NodeId,
+    upTo: number,
+    entries: readonly { readonly sequence: number; readonly operation: NamePut }[],
+  ): void {
+    const table = this.#table(owner);
+    const kept = new Set<string>();
+    for (const { sequence, operation } of entries) {
+      kept.add(operation.name);
+      if (table.entries.get(operation.name)?.sequence === sequence) continue;
+      this.#put(table, entryFrom(owner, sequence, operation), operation.reason ?? RELEASED);
+    }
+    for (const name of [...table.entries.keys()]) {
+      if (!kept.has(name)) this.#drop(table, name, RELEASED, undefined);
+    }
+    this.#forgetProvisional(owner, upTo);
+  }
+
+  /** The node is down: all that it wrote goes, with what others told ahead of it. */
+  purge(owner: NodeId, end: NameEnd): number {
+    this.#forgetProvisional(owner, Number.POSITIVE_INFINITY);
+    const table = this.#owners.get(owner);
+    if (table === undefined) return 0;
+    const names = [...table.entries.keys()];
+    for (const name of names) this.#drop(table, name, end, undefined);
+    this.#owners.delete(owner);
+    return names.length;
+  }
+
+  #table(owner: NodeId): OwnerTable {
+    let table = this.#owners.get(owner);
+    if (table === undefined) {
+      table = { entries: new Map(), bySerial: new Map(), digest: 0, held: 0 };
+      this.#owners.set(owner, table);
+    }
+    return table;
+  }
+
+  #put(table: OwnerTable, entry: NameEntry, end: NameEnd): void {
+    const before = this.holder(entry.name);
+    const former = table.entries.get(entry.name);
+    if (former !== undefined) this.#unlink(table, former);
+    table.entries.set(entry.name, entry);
+    table.digest = (table.digest + hashNumber(entry.sequence)) >>> 0;
+    if (entry.serial !== 0) addName(table.bySerial, entry.serial, entry.name);
+    this.#replaceProvisional(entry);
+    this.#present(entry, former);
+    this.#tell(entry.name, before, end);
+  }
+
+  /** The owner's own word takes the place of what was told ahead of it, in one go: not a moment with both, or neither. */
+  #replaceProvisional(entry: NameEntry): void {
+    const told = this.#provisional.get(entry.owner);
+    const provisional = told?.get(entry.name);
+    if (told === undefined || provisional === undefined || provisional.id > entry.sequence) return;
+    told.delete(entry.name);
+    this.#absent(provisional);
+  }
+
+  #drop(table: OwnerTable, name: string, end: NameEnd, successor: Successor | undefined): void {
+    const before = this.holder(name);
+    const former = table.entries.get(name);
+    if (former !== undefined) {
+      this.#unlink(table, former);
+      table.entries.delete(name);
+      this.#absent(former);
+    }
+    if (successor !== undefined) this.#expect(name, successor);
+    this.#tell(name, before, end);
+  }
+
+  #unlink(table: OwnerTable, entry: NameEntry): void {
+    table.digest = (table.digest - hashNumber(entry.sequence)) >>> 0;
+    if (entry.serial !== 0) removeName(table.bySerial, entry.serial, entry.name);
+  }
+
+  /** Shows a successor until its owner's own word has come, unless that has come already. */
+  #expect(name: string, successor: Successor): void {
+    if (this.#port.positionOf(successor.owner) >= successor.id) return;
+    let expected = this.#provisional.get(successor.owner);
+    if (expected === undefined) {
+      expected = new Map();
+      this.#provisional.set(successor.owner, expected);
+    }
+    const former = expected.get(name);
+    const entry: NameEntry = { name, ...successor, sequence: successor.id, claim: 0, provisional: true };
+    expected.set(name, entry);
+    this.#present(entry, former);
+  }
+
+  #forgetProvisional(owner: NodeId, upTo: number): void {
+    const expected = this.#provisional.get(owner);
+    if (expected === undefined) return;
+    for (const entry of [...expected.values()]) {
+      if (entry.id > upTo) continue;
+      const before = this.holder(entry.name);
+      expected.delete(entry.name);
+      this.#absent(entry);
+      this.#tell(entry.name, before, RELEASED);
+    }
+    if (expected.size === 0) this.#provisional.delete(owner);
+  }
+
+  #present(entry: NameEntry, former: NameEntry | undefined): void {
+    const present = this.#byName.get(entry.name);
+    if (present === undefined || present === former) this.#byName.set(entry.name, entry);
+    else
+      this.#byName.set(entry.name, [
+        ...(isMany(present) ? present.filter((other) => other !== former) : [present]),
+        entry,
+      ]);
+  }
+
+  #absent(entry: NameEntry): void {
+    const present = this.#byName.get(entry.name);
+    if (present === entry) {
+      this.#byName.delete(entry.name);
+    } else if (present !== undefined && isMany(present)) {
+      const rest = present.filter((other) => other !== entry);
+      const [only] = rest;
+      if (only === undefined) this.#byName.delete(entry.name);
+      else this.#byName.set(entry.name, rest.length === 1 ? only : rest);
+    }
+  }
+
+  #tell(name: string, before: NameEntry | undefined, end: NameEnd): void {
+    const after = this.holder(name);
+    if (before !== after) {
+      this.#countHeld(before, -1);
+      this.#countHeld(after, 1);
+      const changed =
+        before === undefined ||
+        after === undefined ||
+        before.sequence !== after.sequence ||
+        before.owner !== after.owner;
+      if (changed) this.#port.holderChanged({ name, before, after, end: this.#reason(before, after, end) });
+    }
+    this.#port.nameTouched(name);
+  }
+
+  /** A holder that was superseded rather than dropped has not ended by itself: say by whom it was put aside. */
+  #reason(before: NameEntry | undefined, after: NameEntry | undefined, end: NameEnd): NameEnd {
+    if (before === undefined) return end;
+    if (after === undefined || sameRegistration(before, after)) return this.#reasonGone(before, end);
+    const how = supersededBy(after, before);
+    if (how === "clashExit" || how === "clashNotify") {
+      return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
+    }
+    return how === undefined && end.kind === "ended" ? end : { kind: "takenOver", by: pidOf(after) };
+  }
+
+  #reasonGone(before: NameEntry, end: NameEnd): NameEnd {
+    const by = this.superseder(before, before.name);
+    if (by === undefined || by.how === "takenOver") return end;
+    const winner = by.entry.serial === 0 ? undefined : pidOf(by.entry);
+    return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner } };
+  }
+
+  #countHeld(entry: NameEntry | undefined, by: number): void {
+    if (entry === undefined) return;
+    this.#held += by;
+    const table = this.#owners.get(entry.owner);
+    if (table !== undefined) table.held += by;
+  }
+}
+
+function entryFrom(owner: NodeId, sequence: number, put: NamePut): NameEntry {
+  return {
+    name: put.name,
+    owner,
+    id: put.id === 0 ? sequence : put.id,
+    sequence,
+    serial: put.serial,
+    meta: put.meta,
+    stamp: put.stamp,
+    claim: put.claim,
+    supersedes: put.supersedes,
+    provisional: false,
+  };
+}
+
+function supersededBy(entry: NameEntry, ref: EntryRef): SupersededHow | undefined {
+  for (const superseded of entry.supersedes) {
+    if (sameRegistration(superseded, ref)) return superseded.how;
+  }
+  return undefined;
+}
+
+function isMany(present: NameEntry | readonly NameEntry[]): present is readonly NameEntry[] {
+  return Array.isArray(present);
+}
+
+function addName(bySerial: Map<number, string | Set<string>>, serial: number, name: string): void {
+  const names = bySerial.get(serial);
+  if (names === undefined) bySerial.set(serial, name);
+  else if (typeof names === "string") {
+    if (names !== name) bySerial.set(serial, new Set([names, name]));
+  } else names.add(name);
+}
+
+function removeName(bySerial: Map<number, string | Set<string>>, serial: number, name: string): void {
+  const names = bySerial.get(serial);
+  if (names === name) bySerial.delete(serial);
+  else if (names instanceof Set) {
+    names.delete(name);
+    if (names.size === 0) bySerial.delete(serial);
+  }
+}

@@ -1,0 +1,447 @@
+import type { ExitReason } from "../kernel/exit-reason.ts";
+import type { Stamp } from "../kernel/hlc.ts";
+import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
+import { Value } from "../kernel/value.ts";
+import type { ClaimEnd, Claims } from "./claims.ts";
+import { QUEUED_PER_NAME } from "./limits.ts";
+import type { Command, Outcome } from "./messages.ts";
+import { type EntryRef, type NameEntry, pidOf, putOf, sameRegistration, toSuccessor } from "./name-entry.ts";
+import type { NameEnd, NameOperation, SettledClash, Superseded, SupersededHow } from "./name-ops.ts";
+import type { NameTable } from "./name-table.ts";
+import type { Notice } from "./types.ts";
+
+export interface OwnerPort {
+  readonly self: NodeId;
+  readonly scope: string;
+  readonly table: NameTable;
+  readonly claims: Claims;
+  readonly namesPerNode: number;
+  nowMs(): number;
+  nextStamp(): Stamp;
+  isAlive(pid: Pid): boolean;
+  isUp(node: NodeId): boolean;
+  positionOf(owner: NodeId): number;
+  write(operation: NameOperation): number;
+  exit(pid: Pid, reason: ExitReason): void;
+  notify(pid: Pid, notice: Notice): void;
+  forgetResolver(resolver: number): void;
+  /** Asks another node to take the name over for one of its processes. */
+  adopt(to: Pid, entry: NameEntry, done: (outcome: Outcome) => void): () => void;
+}
+
+/** A command under way or waiting for its turn. Commands for one name are carried out one after another. */
+export interface Task {
+  readonly command: Command;
+  readonly resolver: number;
+  readonly done: (outcome: Outcome) => void;
+  begun: boolean;
+  /** What to do when it is given up on the way. */
+  cancel: (() => void) | undefined;
+}
+
+/** Writes this node's own entries: the only place that does. */
+export class Owner {
+  readonly #port: OwnerPort;
+  /** The first of each queue is under way. */
+  readonly #queues = new Map<string, Task[]>();
+  /** Names whose queue is being worked off further up the stack. */
+  readonly #pumped = new Set<string>();
+  readonly #byClaim = new Map<number, Task>();
+  /** The resolver that each name was registered with, where one was. */
+  readonly #resolvers = new Map<string, number>();
+  /** Names whose entry is over and stays only for what it supersedes. */
+  readonly #tombstones = new Set<string>();
+
+  constructor(port: OwnerPort) {
+    this.#port = port;
+  }
+
+  entry(name: string): NameEntry | undefined {
+    const entry = this.#port.table.entryOf(this.#port.self, name);
+    return entry === undefined || entry.serial === 0 ? undefined : entry;
+  }
+
+  resolverOf(name: string): number {
+    return this.#resolvers.get(name) ?? 0;
+  }
+
+  execute(command: Command, resolver: number, done: (outcome: Outcome) => void): Task {
+    const task: Task = { command, resolver, done, begun: false, cancel: undefined };
+    const queue = this.#queues.get(command.name);
+    if (command.kind === "adopt") {
+      // Not behind the others: two nodes that hand one name to each other would wait for each other.
+      task.begun = true;
+      this.#run(task);
+    } else if (queue === undefined) {
+      this.#queues.set(command.name, [task]);
+      this.#pump(command.name);
+    } else if (queue.length >= QUEUED_PER_NAME) {
+      this.#forget(resolver);
+      done({ kind: "limit", limit: "queuedPerName", allowed: QUEUED_PER_NAME });
+    } else {
+      queue.push(task);
+    }
+    return task;
+  }
+
+  /** Gives a task up. It does not answer any more. */
+  cancel(task: Task): void {
+    const queue = this.#queues.get(task.command.name);
+    const index = queue?.indexOf(task) ?? -1;
+    if (queue === undefined || index < 0) {
+      task.cancel?.();
+      return;
+    }
+    this.#forget(task.resolver);
+    if (index > 0) {
+      queue.splice(index, 1);
+      return;
+    }
+    task.cancel?.();
+    this.#next(task);
+  }
+
+  /** False when nothing was written on it. */
+  claimEnded(handle: number, end: ClaimEnd): boolean {
+    const task = this.#byClaim.get(handle);
+    if (task === undefined) return false;
+    this.#byClaim.delete(handle);
+    if (end.kind === "refused") {
+      this.#finish(task, { kind: "taken", holder: end.holder });
+      return false;
+    }
+    const { command } = task;
+    const pid =
+      command.kind === "transfer"
+        ? command.to
+        : command.kind === "register" || command.kind === "adopt"
+          ? command.pid
+          : undefined;
+    if (pid === undefined || !this.#port.isAlive(pid)) {
+      this.#finish(task, { kind: "noSuchProcess" });
+      return false;
+    }
+    const former = this.entry(command.name);
+    const meta =
+      command.kind === "transfer"
+        ? (former?.meta ?? Value.undefined)
+        : command.kind === "unregister"
+          ? Value.undefined
+          : command.meta;
+    const id = this.#begin(command.name, pid, meta, end.claim, end.current, former);
+    this.#keepResolver(command.name, command.kind === "register" ? task.resolver : 0);
+    this.#finish(task, { kind: "registered", id, position: id }, true);
+    return true;
+  }
+
+  /** A process of this node has ended: what its entries supersede must stay superseded. The entries go with its `exit`. */
+  prepareExit(pid: Pid, reason: ExitReason): boolean {
+    const entries = this.#port.table.entriesOfSerial(this.#port.self, serialOfPid(pid));
+    let left = 0;
+    for (const entry of entries) {
+      this.#keepResolver(entry.name, 0);
+      const open = this.#unresolved(entry.name, entry.supersedes);
+      if (open.length > 0) this.#bury(entry, open, { kind: "ended", reason });
+      else left += 1;
+    }
+    return left > 0;
+  }
+
+  /** Called when anything about the name changed: it may have been taken over, or a tombstone have served its time. */
+  nameTouched(name: string): void {
+    const entry = this.entry(name);
+    if (entry !== undefined) {
+      const by = this.#port.table.superseder(entry, name);
+      if (by !== undefined) this.#yieldTo(entry, by.entry, by.how);
+    } else if (this.#tombstones.has(name)) {
+      this.#sweep(name);
+    }
+  }
+
+  /** Logs went further, or nodes went: nothing may be left for some tombstones to supersede. */
+  sweep(): void {
+    for (const name of this.#tombstones) this.#sweep(name);
+  }
+
+  /** The verdict of a clash keeps this registration, and it supersedes the others. */
+  pin(
+    entry: NameEntry,
+    losers: readonly EntryRef[],
+    how: SupersededHow,
+    meta: Value | undefined,
+    settled: SettledClash,
+  ): void {
+    const added = losers.map(({ owner, id }) => ({ owner, id, how }));
+    this.#port.write({
+      ...putOf(entry),
+      meta: meta ?? entry.meta,
+      supersedes: [...this.#unresolved(entry.name, entry.supersedes), ...added],
+      settled,
+    });
+  }
+
+  /** The verdict keeps none: the entry becomes what supersedes all of them. */
+  free(entry: NameEntry, losers: readonly EntryRef[], notify: boolean, settled: SettledClash): void {
+    const how: SupersededHow = notify ? "clashFreed" : "clashDropped";
+    const open = [
+      ...this.#unresolved(entry.name, entry.supersedes),
+      ...losers.map(({ owner, id }) => ({ owner, id, how })),
+    ];
+    this.#keepResolver(entry.name, 0);
+    const reason: NameEnd = {
+      kind: "ended",
+      reason: { kind: "nameClash", name: entry.name, winner: undefined },
+    };
+    this.#bury(entry, open, reason, settled);
+    if (notify)
+      this.#port.notify(pidOf(entry), { kind: "nameClash", name: entry.name, scope: this.#port.scope });
+  }
+
+  #run(task: Task): void {
+    const { command } = task;
+    switch (command.kind) {
+      case "register":
+        return this.#register(task, command);
+      case "update":
+        return this.#update(task, command);
+      case "transfer":
+        return this.#transfer(task, command);
+      case "adopt":
+        return this.#claim(task, command.name, command.pid, true, command.from);
+      case "unregister": {
+        const entry = this.entry(command.name);
+        const mine = entry !== undefined && (command.pid === undefined || pidOf(entry) === command.pid);
+        if (mine) this.#release(entry, { kind: "released" });
+        this.#finish(task, { kind: "flag", value: mine, position: this.#port.positionOf(this.#port.self) });
+      }
+    }
+  }
+
+  #register(task: Task, command: Extract<Command, { kind: "register" }>): void {
+    const entry = this.entry(command.name);
+    if (!this.#port.isAlive(command.pid)) {
+      this.#finish(task, { kind: "noSuchProcess" });
+    } else if (entry !== undefined && entry.serial === serialOfPid(command.pid)) {
+      if (task.resolver !== 0) this.#keepResolver(command.name, task.resolver);
+      this.#finish(
+        task,
+        { kind: "registered", id: entry.id, position: this.#rewrite(entry, command.meta) },
+        true,
+      );
+    } else if (entry !== undefined && !command.takeover) {
+      this.#finish(task, { kind: "taken", holder: pidOf(entry) });
+    } else if (entry === undefined && this.#port.table.sizeOf(this.#port.self) >= this.#port.namesPerNode) {
+      this.#finish(task, { kind: "limit", limit: "namesPerNode", allowed: this.#port.namesPerNode });
+    } else {
+      this.#claim(task, command.name, command.pid, command.takeover, undefined);
+    }
+  }
+
+  #update(task: Task, command: Extract<Command, { kind: "update" }>): void {
+    const entry = this.entry(command.name);
+    if (entry === undefined) {
+      this.#finish(task, { kind: "noSuchName" });
+    } else if (entry.id !== command.id || entry.sequence !== command.sequence) {
+      this.#finish(task, { kind: "conflict", position: this.#port.positionOf(this.#port.self) });
+    } else {
+      this.#finish(task, { kind: "registered", id: entry.id, position: this.#rewrite(entry, command.meta) });
+    }
+  }
+
+  #transfer(task: Task, command: Extract<Command, { kind: "transfer" }>): void {
+    const entry = this.entry(command.name);
+    const node = nodeOfPid(command.to);
+    if (entry === undefined) {
+      this.#finish(task, { kind: "noSuchName" });
+    } else if (pidOf(entry) === command.to) {
+      this.#finish(task, { kind: "registered", id: entry.id, position: entry.sequence });
+    } else if (node === this.#port.self) {
+      this.#claim(task, command.name, command.to, true, entry);
+    } else if (!this.#port.isUp(node)) {
+      this.#finish(task, { kind: "nodeDown", node });
+    } else {
+      task.cancel = this.#port.adopt(command.to, entry, (outcome) => {
+        const moved = outcome.kind === "registered";
+        this.#finish(
+          task,
+          moved ? { kind: "elsewhere", owner: node, id: outcome.id, position: outcome.position } : outcome,
+        );
+      });
+    }
+  }
+
+  #claim(task: Task, name: string, pid: Pid, takeover: boolean, expect: EntryRef | undefined): void {
+    if (!this.#port.isAlive(pid)) {
+      this.#finish(task, { kind: "noSuchProcess" });
+      return;
+    }
+    const expected = expect === undefined ? undefined : { owner: expect.owner, id: expect.id };
+    this.#port.claims.begin({ name, takeover, expect: expected }, this.#port.nowMs(), (handle) => {
+      this.#byClaim.set(handle, task);
+      task.cancel = () => {
+        this.#byClaim.delete(handle);
+        this.#port.claims.withdraw(handle, this.#port.nowMs());
+      };
+    });
+  }
+
+  /** Writes a new registration. Whatever else this node still sees under the name, the arbiters know to be over. */
+  #begin(
+    name: string,
+    pid: Pid,
+    meta: Value,
+    claim: number,
+    current: readonly EntryRef[],
+    former: NameEntry | undefined,
+  ): number {
+    const { self, table } = this.#port;
+    const over = new Map<string, Superseded>();
+    for (const kept of former === undefined ? this.#tombstoneOf(name) : former.supersedes)
+      over.set(`${kept.owner}:${kept.id}`, kept);
+    for (const { owner, id } of [...current, ...table.visible(name)]) {
+      if (owner !== self) over.set(`${owner}:${id}`, { owner, id, how: "takenOver" });
+    }
+    this.#tombstones.delete(name);
+    const id = this.#port.write({
+      kind: "namePut",
+      name,
+      id: 0,
+      serial: serialOfPid(pid),
+      meta,
+      stamp: this.#port.nextStamp(),
+      claim,
+      supersedes: this.#unresolved(name, [...over.values()]),
+      reason: undefined,
+      settled: undefined,
+    });
+    if (former !== undefined) {
+      this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
+    }
+    return id;
+  }
+
+  #tombstoneOf(name: string): readonly Superseded[] {
+    return this.#tombstones.has(name)
+      ? (this.#port.table.entryOf(this.#port.self, name)?.supersedes ?? [])
+      : [];
+  }
+
+  /** Other metadata, same registration. Equal metadata is no write at all. */
+  #rewrite(entry: NameEntry, meta: Value): number {
+    if (entry.meta.equals(meta)) return entry.sequence;
+    return this.#port.write({
+      ...putOf(entry),
+      meta,
+      supersedes: this.#unresolved(entry.name, entry.supersedes),
+    });
+  }
+
+  #release(entry: NameEntry, reason: NameEnd): void {
+    this.#keepResolver(entry.name, 0);
+    const open = this.#unresolved(entry.name, entry.supersedes);
+    if (open.length > 0) this.#bury(entry, open, reason);
+    else this.#port.write({ kind: "nameDrop", name: entry.name, reason, successor: undefined });
+  }
+
+  /**
+   * 1. n1 holds a name as r; n2 takes it over as x, which supersedes r. 2. n2 releases x. 3. n3 reads of x and its end,
+   * and only then of r. Without a trace of x that still supersedes r, n3 would bring r back to life.
+   */
+  #bury(entry: NameEntry, supersedes: readonly Superseded[], reason: NameEnd, settled?: SettledClash): void {
+    this.#tombstones.add(entry.name);
+    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, supersedes, reason, settled });
+  }
+
+  #sweep(name: string): void {
+    const entry = this.#port.table.entryOf(this.#port.self, name);
+    if (entry === undefined || entry.serial !== 0) {
+      this.#tombstones.delete(name);
+    } else if (this.#unresolved(name, entry.supersedes).length === 0) {
+      this.#tombstones.delete(name);
+      this.#port.write({ kind: "nameDrop", name, reason: { kind: "released" }, successor: undefined });
+    }
+  }
+
+  /** Of these, the ones that some node may still show if nothing superseded them. */
+  #unresolved(name: string, supersedes: readonly Superseded[]): readonly Superseded[] {
+    const { table } = this.#port;
+    return supersedes.filter(
+      (ref) =>
+        this.#port.isUp(ref.owner) &&
+        (this.#port.positionOf(ref.owner) < ref.id ||
+          sameRegistration(table.entryOf(ref.owner, name) ?? NOTHING, ref)),
+    );
+  }
+
+  #yieldTo(entry: NameEntry, by: NameEntry, how: SupersededHow): void {
+    const { name } = entry;
+    const { scope } = this.#port;
+    const pid = pidOf(entry);
+    const winner = by.serial === 0 ? undefined : pidOf(by);
+    const clash: ExitReason = { kind: "nameClash", name, winner };
+    const reason: NameEnd =
+      how === "takenOver"
+        ? winner === undefined
+          ? { kind: "released" }
+          : { kind: "takenOver", by: winner }
+        : { kind: "ended", reason: clash };
+    this.#keepResolver(name, 0);
+    const open = this.#unresolved(name, entry.supersedes);
+    if (open.length > 0) this.#bury(entry, open, reason);
+    else {
+      const successor = by.serial === 0 ? undefined : toSuccessor(by);
+      this.#port.write({ kind: "nameDrop", name, reason, successor });
+    }
+    if (how === "clashExit") this.#port.exit(pid, clash);
+    else if (how === "clashNotify" || how === "clashFreed") {
+      this.#port.notify(
+        pid,
+        winner === undefined
+          ? { kind: "nameClash", name, scope }
+          : { kind: "nameClash", name, scope, winner },
+      );
+    } else if (how === "takenOver" && winner !== undefined && winner !== pid) {
+      this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: winner });
+    }
+  }
+
+  #finish(task: Task, outcome: Outcome, resolverKept = false): void {
+    if (!resolverKept) this.#forget(task.resolver);
+    task.cancel = undefined;
+    task.done(outcome);
+    this.#next(task);
+  }
+
+  #next(task: Task): void {
+    const { name } = task.command;
+    const queue = this.#queues.get(name);
+    if (queue?.[0] !== task) return;
+    queue.shift();
+    if (queue.length === 0) this.#queues.delete(name);
+    // Behind a task that ended at once, the loop that began it goes on: a long queue must not become a deep stack.
+    else if (!this.#pumped.has(name)) this.#pump(name);
+  }
+
+  #pump(name: string): void {
+    this.#pumped.add(name);
+    for (let task = this.#queues.get(name)?.[0]; task?.begun === false; task = this.#queues.get(name)?.[0]) {
+      task.begun = true;
+      this.#run(task);
+    }
+    this.#pumped.delete(name);
+  }
+
+  #keepResolver(name: string, resolver: number): void {
+    const former = this.#resolvers.get(name) ?? 0;
+    if (former === resolver) return;
+    this.#forget(former);
+    if (resolver === 0) this.#resolvers.delete(name);
+    else this.#resolvers.set(name, resolver);
+  }
+
+  #forget(resolver: number): void {
+    if (resolver !== 0) this.#port.forgetResolver(resolver);
+  }
+}
+
+const NOTHING: EntryRef = { owner: "" as NodeId, id: 0 };

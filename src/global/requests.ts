@@ -1,0 +1,179 @@
+import { type NodeId, nodeOfPid } from "../kernel/ids.ts";
+import { ANSWERS_KEPT, RETRY_MS } from "./limits.ts";
+import type { Command, Outcome, RequestMessage } from "./messages.ts";
+import type { Owner, Task } from "./owner.ts";
+
+export interface RequestsPort {
+  readonly self: NodeId;
+  readonly scope: string;
+  send(to: NodeId, message: RequestMessage): void;
+  /** Gives back a registration that nobody waits for any more, if it still stands as it was granted. */
+  giveBack(name: string, id: number): void;
+}
+
+/** Asked of another node, not answered yet. */
+interface Asked {
+  readonly to: NodeId;
+  readonly command: Command;
+  readonly done: (outcome: Outcome) => void;
+  askedAtMs: number;
+}
+
+/** Asked by another node. */
+interface Serving {
+  readonly name: string;
+  task: Task | undefined;
+  outcome: Outcome | undefined;
+  /** A registration that this request began. */
+  began: number | undefined;
+}
+
+/**
+ * Commands that cross nodes: asked of the node that owns the process, again until it answers, and carried out there once
+ * however often they arrive.
+ */
+export class Requests {
+  readonly #port: RequestsPort;
+  readonly #owner: Owner;
+  readonly #asked = new Map<number, Asked>();
+  readonly #serving = new Map<NodeId, Map<number, Serving>>();
+  #last = 0;
+
+  constructor(port: RequestsPort, owner: Owner) {
+    this.#port = port;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#asked.size;
+  }
+
+  /** Returns what gives the request up. */
+  ask(to: NodeId, command: Command, nowMs: number, done: (outcome: Outcome) => void): () => void {
+    this.#last += 1;
+    const request = this.#last;
+    const asked: Asked = { to, command, done, askedAtMs: nowMs };
+    this.#asked.set(request, asked);
+    this.#send(request, asked);
+    return () => {
+      this.#asked.delete(request);
+      this.#port.send(to, { kind: "requestAbandoned", scope: this.#port.scope, request });
+    };
+  }
+
+  message(from: NodeId, message: RequestMessage): void {
+    switch (message.kind) {
+      case "request":
+        this.#serve(from, message.request, message.command);
+        return;
+      case "response": {
+        const asked = this.#asked.get(message.request);
+        if (asked === undefined || asked.to !== from) return;
+        this.#asked.delete(message.request);
+        asked.done(message.outcome);
+        return;
+      }
+      case "requestAbandoned":
+        this.#abandon(from, message.request);
+        return;
+    }
+  }
+
+  peerDown(node: NodeId): void {
+    for (const [request, asked] of [...this.#asked]) {
+      if (asked.to !== node) continue;
+      this.#asked.delete(request);
+      asked.done({ kind: "nodeDown", node });
+    }
+    const served = this.#serving.get(node);
+    if (served === undefined) return;
+    this.#serving.delete(node);
+    for (const serving of served.values()) {
+      if (serving.task !== undefined) this.#owner.cancel(serving.task);
+    }
+  }
+
+  tick(nowMs: number): void {
+    for (const [request, asked] of this.#asked) {
+      if (nowMs - asked.askedAtMs < RETRY_MS) continue;
+      asked.askedAtMs = nowMs;
+      this.#send(request, asked);
+    }
+  }
+
+  #send(request: number, asked: Asked): void {
+    this.#port.send(asked.to, { kind: "request", scope: this.#port.scope, request, command: asked.command });
+  }
+
+  #serve(from: NodeId, request: number, command: Command): void {
+    const served = this.#servedFor(from);
+    const known = served.get(request);
+    if (known !== undefined) {
+      if (known.outcome !== undefined) this.#respond(from, request, known.outcome);
+      return;
+    }
+    const serving: Serving = { name: command.name, task: undefined, outcome: undefined, began: undefined };
+    served.set(request, serving);
+    if (!this.#isOurs(command)) {
+      this.#finish(from, request, serving, { kind: "noSuchProcess" });
+      return;
+    }
+    const before = this.#owner.entry(command.name)?.id;
+    const task = this.#owner.execute(command, 0, (outcome) => {
+      serving.task = undefined;
+      if (outcome.kind === "registered" && outcome.id !== before) serving.began = outcome.id;
+      this.#finish(from, request, serving, outcome);
+    });
+    if (serving.outcome === undefined) serving.task = task;
+  }
+
+  /** A process can only be registered where it lives. */
+  #isOurs(command: Command): boolean {
+    return (
+      (command.kind !== "register" && command.kind !== "adopt") || nodeOfPid(command.pid) === this.#port.self
+    );
+  }
+
+  #finish(from: NodeId, request: number, serving: Serving, outcome: Outcome): void {
+    serving.outcome = outcome;
+    this.#respond(from, request, outcome);
+  }
+
+  #respond(to: NodeId, request: number, outcome: Outcome): void {
+    this.#port.send(to, { kind: "response", scope: this.#port.scope, request, outcome });
+  }
+
+  /** 1. The answer is on its way. 2. The caller's time is up. 3. It got a name it does not know of: give it back. */
+  #abandon(from: NodeId, request: number): void {
+    const served = this.#servedFor(from);
+    const serving = served.get(request);
+    if (serving === undefined) {
+      // Abandoned before it arrived: remembered, so that a late copy is not carried out.
+      served.set(request, { name: "", task: undefined, outcome: { kind: "noSuchName" }, began: undefined });
+      return;
+    }
+    if (serving.task !== undefined) {
+      this.#owner.cancel(serving.task);
+      serving.task = undefined;
+      serving.outcome = { kind: "noSuchName" };
+    } else if (serving.began !== undefined) {
+      this.#port.giveBack(serving.name, serving.began);
+      serving.began = undefined;
+    }
+  }
+
+  #servedFor(from: NodeId): Map<number, Serving> {
+    let served = this.#serving.get(from);
+    if (served === undefined) {
+      served = new Map();
+      this.#serving.set(from, served);
+    }
+    if (served.size > ANSWERS_KEPT) {
+      for (const [request, serving] of served) {
+        if (served.size <= ANSWERS_KEPT) break;
+        if (serving.outcome !== undefined) served.delete(request);
+      }
+    }
+    return served;
+  }
+}

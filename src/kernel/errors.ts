@@ -1,0 +1,170 @@
+import type { NodeId, Pid } from "./ids.ts";
+import { quote } from "./quote.ts";
+
+/**
+ * The base of every error this library throws or rejects with. `code` is stable across versions; the message is not.
+ * There is one class for each thing a caller can do differently.
+ */
+export abstract class RollcallError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The name has a live holder. Use `reregister` to take it over, or wait for it to go. */
+export class NameTakenError extends RollcallError {
+  readonly code = "NAME_TAKEN";
+
+  constructor(
+    readonly takenName: string,
+    readonly holder: Pid,
+  ) {
+    super(`name ${quote(takenName)} is held by ${holder}; use reregister to take it over`);
+  }
+}
+
+/** The callee's handler threw. `cause` is what it threw, as far as that can be carried between nodes. */
+export class CallFailedError extends RollcallError {
+  readonly code = "CALL_FAILED";
+
+  constructor(
+    readonly callee: Pid,
+    cause: unknown,
+  ) {
+    super(`${callee} failed to answer: ${describeCause(cause)}`, { cause });
+  }
+}
+
+/** Nobody holds the name. */
+export class NoSuchNameError extends RollcallError {
+  readonly code = "NO_SUCH_NAME";
+
+  constructor(readonly missingName: string) {
+    super(`nobody holds the name ${quote(missingName)}`);
+  }
+}
+
+/** The process has ended, or never was. */
+export class NoSuchProcessError extends RollcallError {
+  readonly code = "NO_SUCH_PROCESS";
+
+  constructor(readonly pid: Pid) {
+    super(`process ${pid} is not alive`);
+  }
+}
+
+/** The operation is for processes of this node only. */
+export class NotLocalError extends RollcallError {
+  readonly code = "NOT_LOCAL";
+
+  constructor(
+    readonly pid: Pid,
+    operation: string,
+  ) {
+    super(`${operation} takes processes of this node only, and ${pid} lives on another`);
+  }
+}
+
+/** The node is not reachable from here. What it was asked to do may or may not have happened. */
+export class NodeDownError extends RollcallError {
+  readonly code = "NODE_DOWN";
+
+  constructor(readonly node: NodeId) {
+    super(`node ${node} is down`);
+  }
+}
+
+/** The time allowed has passed. `lagging` names the nodes that were waited for, where that is known. */
+export class TimeoutError extends RollcallError {
+  readonly code = "TIMEOUT";
+
+  constructor(
+    operation: string,
+    readonly timeoutMs: number,
+    readonly lagging: readonly NodeId[] = [],
+  ) {
+    super(
+      `${operation} took longer than ${timeoutMs} ms${lagging.length > 0 ? `; not heard from: ${lagging.join(", ")}` : ""}`,
+    );
+  }
+}
+
+/** A named limit was reached. `limit` is the option under `limits` that sets it. */
+export class LimitExceededError extends RollcallError {
+  readonly code = "LIMIT_EXCEEDED";
+
+  constructor(
+    readonly limit: string,
+    readonly allowed: number,
+    what: string,
+  ) {
+    super(`${what}: over limits.${limit} = ${allowed}`);
+  }
+}
+
+/** An argument or option is wrong. `path` says which, and the message says what it takes. */
+export class InvalidArgumentError extends RollcallError {
+  readonly code = "INVALID_ARGUMENT";
+
+  constructor(
+    readonly path: string,
+    readonly value: unknown,
+    readonly expected: string,
+  ) {
+    super(`${path} is ${quote(value)}; it takes ${expected}`);
+  }
+}
+
+/** A live node of the same name and cluster was found. Give this one another name, or stop the other. */
+export class DuplicateNodeError extends RollcallError {
+  readonly code = "DUPLICATE_NODE";
+
+  constructor(readonly other: NodeId) {
+    super(`a live node of this name is in the cluster already: ${other}`);
+  }
+}
+
+/** The node was stopped, or its bus connection has closed for good. */
+export class BusClosedError extends RollcallError {
+  readonly code = "BUS_CLOSED";
+
+  constructor(message = "this node is stopped", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The bus refused this node's credentials. */
+export class UnauthorizedError extends RollcallError {
+  readonly code = "UNAUTHORIZED";
+}
+
+/** The nodes of the cluster speak no protocol version that this one speaks. */
+export class IncompatibleVersionError extends RollcallError {
+  readonly code = "INCOMPATIBLE_VERSION";
+
+  constructor(
+    readonly node: NodeId,
+    readonly theirs: readonly [number, number],
+    readonly ours: readonly [number, number],
+  ) {
+    super(
+      `${node} speaks protocol versions ${theirs[0]} to ${theirs[1]}, this node ${ours[0]} to ${ours[1]}; upgrade the older one first`,
+    );
+  }
+}
+
+/** A rule of this library was broken by this library: a bug. Please report it. */
+export class InvariantError extends RollcallError {
+  readonly code = "INVARIANT";
+}
+
+export function invariant(holds: boolean, rule: string): asserts holds {
+  if (!holds) throw new InvariantError(`broken rule: ${rule}`);
+}
+
+function describeCause(cause: unknown): string {
+  return cause instanceof Error ? cause.message : quote(cause);
+}

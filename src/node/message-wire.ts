@@ -1,0 +1,48 @@
+import {
+  bytes,
+  defineMessages,
+  type Field,
+  type MessageOf,
+  nat,
+  optional,
+  pid,
+  text,
+} from "../bus/wire-schema.ts";
+import { MalformedError } from "../kernel/malformed.ts";
+import { quote } from "../kernel/quote.ts";
+import { exitReason } from "../monitor/reason-wire.ts";
+
+/** Why a call was not answered, where it was not the caller that gave up. */
+export type FailureCause =
+  /** The process has ended, or ended before it answered. */
+  | "noSuchProcess"
+  | "mailboxFull"
+  /** The handler threw, or gave what cannot be sent. */
+  | "threw";
+
+const CAUSES: readonly FailureCause[] = ["noSuchProcess", "mailboxFull", "threw"];
+
+const failureCause: Field<FailureCause> = {
+  read(wire) {
+    const held = CAUSES[nat.read(wire)];
+    if (held !== undefined) return held;
+    throw new MalformedError(`${quote(wire)} instead of the number of a cause`);
+  },
+  write: (held) => CAUSES.indexOf(held),
+};
+
+/**
+ * What processes say to each other, on the wire: the segments of family `USER`. Payloads are values in their encoded form. A
+ * process is named by its serial: the frame says whose it is.
+ */
+export const userMessages = defineMessages({
+  send: [90, { to: nat, payload: bytes, from: optional(pid) }],
+  call: [91, { to: nat, call: nat, timeoutMs: nat, payload: bytes, from: optional(pid) }],
+  reply: [92, { call: nat, payload: bytes }],
+  /** `mailbox`: how many may wait there, for `mailboxFull`. `reason`: holds what the handler threw, for `threw`. */
+  failure: [93, { call: nat, cause: failureCause, mailbox: optional(nat), reason: optional(exitReason) }],
+  /** To every member of the group on the receiving node. */
+  group: [94, { scope: text, group: text, payload: bytes, from: optional(pid), except: optional(pid) }],
+});
+
+export type UserMessage = MessageOf<typeof userMessages>;

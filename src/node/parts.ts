@@ -1,0 +1,226 @@
+import type { BusConnection } from "../bus/port.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { RollcallError } from "../kernel/errors.ts";
+import { type NodeId, nameOfNode } from "../kernel/ids.ts";
+import type { Random } from "../kernel/random.ts";
+import type { NodeEvent } from "../monitor/types.ts";
+import { Calls } from "./calls.ts";
+import type { NodeCore } from "./core.ts";
+import { Deadlines } from "./deadlines.ts";
+import { EarlyMessages } from "./early-messages.ts";
+import { Effects } from "./effects.ts";
+import { FrameWriter, Seal } from "./frame.ts";
+import { FrameGate } from "./frame-gate.ts";
+import { Inbox } from "./inbox.ts";
+import { LogLimiter } from "./log-limiter.ts";
+import { safeLogger } from "./logger.ts";
+import { NodeMachine } from "./machine.ts";
+import { Messaging } from "./messaging.ts";
+import { MonitorTable } from "./monitors.ts";
+import { Outbox } from "./outbox.ts";
+import { NodeProcessHost } from "./process-host.ts";
+import { ProcessTable } from "./process-table.ts";
+import { clusterMessages } from "./protocol.ts";
+import { Pump } from "./pump.ts";
+import { Requests } from "./requests.ts";
+import { ResolverTable } from "./resolver-table.ts";
+import { RunQueue } from "./run-queue.ts";
+import { Scopes } from "./scopes.ts";
+import type { NodeSettings } from "./settings.ts";
+import { Counts } from "./stats.ts";
+import { Subjects } from "./subjects.ts";
+import { Turn } from "./turn.ts";
+import { Waits } from "./waits.ts";
+import { WatchHub, WatchQuota } from "./watch-hub.ts";
+
+/** Room for the frames of any sound sender: NATS servers are advised not to take more in one message. */
+const MAX_FRAME_BYTES = 8 * 1024 * 1024;
+
+/** Senders whose place in the order of frames is remembered. Those that are up always are. */
+const MAX_SENDERS = 8_192;
+
+/** The stages of a turn. */
+const RUN = 0;
+const FLUSH = 1;
+
+/** What one node is made with. */
+export interface NodeMakings {
+  readonly id: NodeId;
+  readonly settings: NodeSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly connection: BusConnection;
+}
+
+/** What the parts tell whoever owns them. */
+export interface NodeHooks {
+  checkOpen(): void;
+  checkTakesWork(): void;
+  /** Joined and synced. */
+  onReady(): void;
+  onFatal(error: RollcallError): void;
+}
+
+/** The parts of one node, connected to each other. */
+export interface NodeParts {
+  readonly core: NodeCore;
+  readonly deadlines: Deadlines;
+  readonly turn: Turn;
+  readonly log: LogLimiter;
+  readonly messaging: Messaging;
+  readonly monitors: MonitorTable;
+  readonly scopes: Scopes;
+  readonly nodes: WatchHub<NodeEvent>;
+  readonly inbox: Inbox;
+  readonly gate: FrameGate;
+}
+
+export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts {
+  const { connection, settings } = makings;
+  const { secrets } = settings;
+  const deadlines = new Deadlines(makings.clock);
+  const seal = secrets.length === 0 ? undefined : new Seal(secrets);
+  const { core, log, turn, useEffects } = makeCore(makings, hooks, deadlines, seal);
+  const messaging = new Messaging(core);
+  const monitors = new MonitorTable(core.pump, core.limits.monitors);
+  const scopes = new Scopes(core, messaging, connection, settings.resolve);
+  const nodes = new WatchHub<NodeEvent>({
+    quota: core.watchQuota,
+    watchQueue: core.limits.watchQueue,
+    snapshot: (kind) => ({ kind, nodes: core.machine.nodes() }),
+    onInterest: () => {},
+  });
+  const inbox = makeInbox(core, messaging, deadlines, log);
+  const { onFatal, onReady } = hooks;
+  useEffects(
+    new Effects({
+      core,
+      connection,
+      clusterMessages,
+      inbox,
+      messaging,
+      monitors,
+      scopes,
+      nodes,
+      onReady,
+      onFatal,
+    }),
+  );
+  const gate = makeGate(core, scopes, seal, log);
+  return { core, deadlines, turn, log, messaging, monitors, scopes, nodes, inbox, gate };
+}
+
+interface CoreParts {
+  readonly core: NodeCore;
+  readonly log: LogLimiter;
+  readonly turn: Turn;
+  /** The pump and what carries out its effects need each other: the latter comes last. */
+  readonly useEffects: (effects: Effects) => void;
+}
+
+function makeCore(
+  makings: NodeMakings,
+  hooks: NodeHooks,
+  deadlines: Deadlines,
+  seal: Seal | undefined,
+): CoreParts {
+  const { clock, connection, id, random, settings } = makings;
+  const { failureDetection, limits } = settings;
+  const logger = safeLogger(settings.logger);
+  const log = new LogLimiter(logger, clock);
+  const counts = new Counts();
+  const subjects = new Subjects(settings.cluster, id);
+  const machine = new NodeMachine({ id, failureDetection, limits });
+  let effects: Effects | undefined;
+  const pump = new Pump(
+    machine,
+    clock,
+    (effect) => effects?.carryOut(effect),
+    (error, input) => {
+      counts.bugs += 1;
+      logger.error({ error, input: input.kind }, "a rule of this library was broken; please report it");
+    },
+  );
+  const outbox = new Outbox({
+    connection,
+    subjects,
+    clock,
+    writer: new FrameWriter(subjects.clusterHash, id, seal),
+    outboundBytes: limits.outboundBytes,
+    stamp: () => machine.stamp(clock.now()),
+    onPending: () => turn.schedule(FLUSH),
+    onStateDropped: (messages) => {
+      counts.messages.stateDropped += messages;
+    },
+    onUserDropped: (messages) => {
+      counts.messages.undelivered += messages;
+    },
+  });
+  const runQueue = new RunQueue(clock, () => turn.schedule(RUN));
+  const turn: Turn = new Turn(clock, [() => runQueue.run(), () => outbox.flush()]);
+  const host = new NodeProcessHost({ clock, counts, log, pump, runQueue, processes: () => processes });
+  const processes: ProcessTable = new ProcessTable(id, host, counts, limits.processes);
+  const metadata = { name: "metadataBytes", bytes: limits.metadataBytes };
+  const message = { name: "messageBytes", bytes: limits.messageBytes };
+  const core: NodeCore = {
+    ...{ self: id, clock, random, limits, metadata, message, logger, counts },
+    ...{ machine, pump, outbox, subjects, processes },
+    calls: new Calls(deadlines, limits.pendingCalls),
+    requests: new Requests(deadlines, limits.pendingRequests, machine, pump),
+    waits: new Waits(deadlines, "pendingRequests", limits.pendingRequests),
+    resolvers: new ResolverTable({ metadata, counts, logger }),
+    watchQuota: new WatchQuota(limits.watches),
+    checkOpen: hooks.checkOpen,
+    checkTakesWork: hooks.checkTakesWork,
+  };
+  return {
+    core,
+    log,
+    turn,
+    useEffects: (made) => {
+      effects = made;
+    },
+  };
+}
+
+function makeInbox(core: NodeCore, messaging: Messaging, deadlines: Deadlines, log: LogLimiter): Inbox {
+  const { counts, message, outbox } = core;
+  const early = new EarlyMessages({
+    deadlines,
+    onDropped: (segments) => {
+      counts.messages.tooEarly += segments;
+    },
+  });
+  const onReplyDropped = (error: unknown): void => {
+    counts.messages.repliesDropped += 1;
+    log.warn({ error }, "answers to calls are dropped");
+  };
+  return new Inbox({ core, messaging, clusterMessages, early, replies: { outbox, message, onReplyDropped } });
+}
+
+function makeGate(core: NodeCore, scopes: Scopes, seal: Seal | undefined, log: LogLimiter): FrameGate {
+  const { counts, machine, self, subjects } = core;
+  const name = nameOfNode(self);
+  return new FrameGate({
+    ...{ self, subjects, seal },
+    maxFrameBytes: MAX_FRAME_BYTES,
+    maxSenders: MAX_SENDERS,
+    accepts: (destination) => {
+      switch (destination.kind) {
+        case "all":
+          return true;
+        case "scope":
+          return scopes.hasHash(destination.scopeHash);
+        case "node":
+          return destination.node === self;
+        case "name":
+          return destination.name === name;
+      }
+    },
+    isUp: (node) => machine.isUp(node),
+    onDrop: (cause, subject) => {
+      counts.dropped[cause] += 1;
+      log.warn({ cause, subject }, `frames are dropped: ${cause}`);
+    },
+  });
+}

@@ -1,0 +1,248 @@
+import type { Notice } from "../global/types.ts";
+import { BoundedQueue } from "../kernel/bounded-queue.ts";
+import type { ExitReason } from "../kernel/exit-reason.ts";
+import type { Pid } from "../kernel/ids.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import type { ReplyTo } from "./reply.ts";
+import type { Budget, Runnable } from "./run-queue.ts";
+import type { Handler, HandlerContext, Process } from "./types.ts";
+
+/** One message on its way into a handler. */
+export interface Delivery {
+  /** Decoded, read-only. */
+  readonly message: unknown;
+  readonly from: Pid | undefined;
+  /** Undefined: nobody waits for an answer. */
+  readonly reply: ReplyTo | undefined;
+}
+
+export interface ProcessSettings {
+  readonly handler: Handler | undefined;
+  readonly concurrency: number;
+  readonly mailbox: number;
+  readonly onError: "continue" | "exit";
+  readonly onNotice: ((notice: Notice, context: { readonly self: Process }) => void) | undefined;
+}
+
+/** What a process needs of its node. */
+export interface ProcessHost {
+  readonly budget: Budget;
+  nowMs(): number;
+  /** It has messages to handle. */
+  ready(process: LocalProcess): void;
+  /** It has ended: everybody else must hear of it. */
+  ended(process: LocalProcess, reason: ExitReason): void;
+  /** The handler failed on a message that nobody waits for an answer to, or `onNotice` failed. */
+  failed(process: LocalProcess, error: unknown): void;
+  /** Messages that were never handled. */
+  undelivered(messages: number): void;
+  /** A call was not begun, because its caller had given up. */
+  expired(): void;
+  mailboxFull(process: LocalProcess): void;
+  checkReason(reason: ExitReason): ExitReason;
+}
+
+/** Messages that one process handles before the others have their turn. */
+const MESSAGES_AT_ONCE = 64;
+
+/** A process, its mailbox, and its handler. */
+export class LocalProcess implements Process, Runnable {
+  readonly pid: Pid;
+  readonly serial: number;
+  queued = false;
+  readonly #host: ProcessHost;
+  readonly #settings: ProcessSettings;
+  #reason: ExitReason | undefined;
+  // A process that only holds a name needs none of these, and there may be a million of that kind.
+  #mailbox: BoundedQueue<Delivery> | undefined;
+  /** Deliveries whose handler gave a promise that is not settled. */
+  #running: Set<Delivery> | undefined;
+  #exited: Deferred<ExitReason> | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(host: ProcessHost, pid: Pid, serial: number, settings: ProcessSettings) {
+    this.#host = host;
+    this.pid = pid;
+    this.serial = serial;
+    this.#settings = settings;
+  }
+
+  get alive(): boolean {
+    return this.#reason === undefined;
+  }
+
+  /** Nothing waits, and nothing is being handled. */
+  get idle(): boolean {
+    return this.waiting === 0 && this.#handling === 0;
+  }
+
+  /** How many messages may wait. */
+  get capacity(): number {
+    return this.#settings.mailbox;
+  }
+
+  get waiting(): number {
+    return this.#mailbox?.length ?? 0;
+  }
+
+  get #handling(): number {
+    return this.#running?.size ?? 0;
+  }
+
+  get exited(): Promise<ExitReason> {
+    this.#exited ??= deferred();
+    if (this.#reason !== undefined) this.#exited.resolve(this.#reason);
+    return this.#exited.promise;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (!this.alive) this.#abort(this.#controller);
+    return this.#controller.signal;
+  }
+
+  exit(reason: ExitReason = { kind: "normal" }): void {
+    const checked = this.#host.checkReason(reason);
+    if (this.alive) this.#host.ended(this, checked);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.exit();
+  }
+
+  /** False: the mailbox is full. */
+  deliver(delivery: Delivery): boolean {
+    this.#mailbox ??= new BoundedQueue({ name: "mailbox", items: this.#settings.mailbox });
+    if (!this.#mailbox.push(delivery)) return false;
+    if (this.#handling < this.#settings.concurrency) this.#host.ready(this);
+    return true;
+  }
+
+  notify(notice: Notice): void {
+    const { onNotice } = this.#settings;
+    if (onNotice === undefined || !this.alive) return;
+    try {
+      const result: unknown = onNotice(notice, { self: this });
+      if (isThenable(result))
+        Promise.resolve(result).catch((error: unknown) => this.#host.failed(this, error));
+    } catch (error) {
+      this.#host.failed(this, error);
+    }
+  }
+
+  runSome(budget: Budget): boolean {
+    for (let run = 0; run < MESSAGES_AT_ONCE; run += 1) {
+      if (!this.#canRun() || !budget.take()) break;
+      const delivery = this.#mailbox?.shift();
+      if (delivery !== undefined) this.#handle(delivery);
+    }
+    return this.#canRun();
+  }
+
+  /** From here on it is dead: calls that wait for it fail. For the host, which tells everyone else. */
+  end(reason: ExitReason): void {
+    this.#reason = reason;
+    for (const delivery of this.#running ?? []) delivery.reply?.fail({ cause: "noSuchProcess" });
+    this.#running = undefined;
+    let lost = 0;
+    for (let delivery = this.#mailbox?.shift(); delivery !== undefined; delivery = this.#mailbox?.shift()) {
+      if (delivery.reply === undefined) lost += 1;
+      else delivery.reply.fail({ cause: "noSuchProcess" });
+    }
+    this.#mailbox = undefined;
+    if (lost > 0) this.#host.undelivered(lost);
+  }
+
+  /** Lets its own code know. Users' code runs here. */
+  announceEnd(): void {
+    if (this.#reason !== undefined) this.#exited?.resolve(this.#reason);
+    if (this.#controller !== undefined) this.#abort(this.#controller);
+  }
+
+  #canRun(): boolean {
+    return this.waiting > 0 && this.#handling < this.#settings.concurrency;
+  }
+
+  #handle(delivery: Delivery): void {
+    const { handler } = this.#settings;
+    const { reply } = delivery;
+    if (reply !== undefined && this.#host.nowMs() >= reply.expiresAtMs) {
+      this.#host.expired();
+      return;
+    }
+    if (handler === undefined) {
+      if (reply === undefined) this.#host.undelivered(1);
+      else reply.fail({ cause: "threw", error: new Error("the process has no handler") });
+      return;
+    }
+    try {
+      const result = handler(delivery.message, new Context(this, delivery.from));
+      if (isThenable(result)) this.#await(delivery, result);
+      else reply?.answer(result);
+    } catch (error) {
+      this.#fail(delivery, error);
+    }
+  }
+
+  #await(delivery: Delivery, result: PromiseLike<unknown>): void {
+    if (this.alive) {
+      this.#running ??= new Set();
+      this.#running.add(delivery);
+    } else {
+      // The handler ended its own process before it had an answer.
+      delivery.reply?.fail({ cause: "noSuchProcess" });
+    }
+    // What a handler does after its process has ended concerns nobody: mostly it fails because its signal was aborted.
+    Promise.resolve(result).then(
+      (value) => {
+        if (this.#running?.delete(delivery) !== true) return;
+        delivery.reply?.answer(value);
+        this.#goOn();
+      },
+      (error: unknown) => {
+        if (this.#running?.delete(delivery) !== true) return;
+        this.#fail(delivery, error);
+        this.#goOn();
+      },
+    );
+  }
+
+  #fail(delivery: Delivery, error: unknown): void {
+    if (delivery.reply === undefined) this.#host.failed(this, error);
+    else delivery.reply.fail({ cause: "threw", error });
+    if (this.#settings.onError === "exit") this.exit({ kind: "error", error });
+  }
+
+  /** A handler has settled, maybe in the middle of a turn: if the turn has room, the next message need not wait for another. */
+  #goOn(): void {
+    if (!this.#canRun() || this.queued) return;
+    if (this.runSome(this.#host.budget)) this.#host.ready(this);
+  }
+
+  #abort(controller: AbortController): void {
+    if (controller.signal.aborted) return;
+    controller.abort(
+      new DOMException(`process ${this.pid} has ended: ${this.#reason?.kind ?? ""}`, "AbortError"),
+    );
+  }
+}
+
+class Context implements HandlerContext {
+  readonly self: LocalProcess;
+  readonly from: Pid | undefined;
+
+  constructor(self: LocalProcess, from: Pid | undefined) {
+    this.self = self;
+    this.from = from;
+  }
+
+  get signal(): AbortSignal {
+    return this.self.signal;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
+}

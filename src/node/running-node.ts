@@ -1,0 +1,166 @@
+import { InvalidArgumentError } from "../kernel/errors.ts";
+import { checkNodeId, type NodeId, nameOfNode } from "../kernel/ids.ts";
+import { checkText } from "../kernel/text.ts";
+import type { NodeEvent, NodeView } from "../monitor/types.ts";
+import { checkFunction, checkOptions, checkSignal, toPid, waiting } from "./arguments.ts";
+import { drain } from "./drain.ts";
+import { waitUntilFlushed } from "./flushed.ts";
+import { DEFAULT_SCOPE } from "./machine.ts";
+import { MonitorTable } from "./monitors.ts";
+import type { NodeParts } from "./parts.ts";
+import type { Shell } from "./shell.ts";
+import { checkSpawnOptions } from "./spawn-options.ts";
+import { type NodeStats, statsOf } from "./stats.ts";
+import type {
+  Address,
+  CallOptions,
+  ClusterNode,
+  DrainOptions,
+  GroupAddress,
+  Groups,
+  Handler,
+  Monitor,
+  MonitorTarget,
+  MulticallResult,
+  Names,
+  NodeClosed,
+  Process,
+  Scope,
+  ScopeOptions,
+  SendOptions,
+  SpawnOptions,
+  WaitingOptions,
+  WatchIterator,
+  WatchOptions,
+} from "./types.ts";
+
+/** A node that has started, for users. */
+export class RunningNode implements ClusterNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly cluster: string;
+  readonly names: Names;
+  readonly groups: Groups;
+  readonly #shell: Shell;
+  readonly #parts: NodeParts;
+
+  constructor(shell: Shell, cluster: string, defaultScope: Scope) {
+    const { self } = shell.parts.core;
+    this.id = self;
+    this.name = nameOfNode(self);
+    this.cluster = cluster;
+    this.names = defaultScope.names;
+    this.groups = defaultScope.groups;
+    this.#shell = shell;
+    this.#parts = shell.parts;
+  }
+
+  get closed(): Promise<NodeClosed> {
+    return this.#shell.closed;
+  }
+
+  async scope(scope: string, options?: ScopeOptions): Promise<Scope> {
+    this.#shell.checkOpen();
+    checkText(scope, "scope");
+    const resolve = checkOptions(options)?.resolve;
+    if (resolve !== undefined) checkFunction(resolve, "resolve", "a function from a clash to a verdict");
+    const { limits } = this.#parts.core;
+    const wait = waiting(`scope(${JSON.stringify(scope)})`, options, limits.startMs);
+    return this.#parts.scopes.open(scope, resolve, wait);
+  }
+
+  nodes(): readonly NodeView[] {
+    this.#shell.checkOpen();
+    return this.#parts.core.machine.nodes();
+  }
+
+  watchNodes(options?: WatchOptions): WatchIterator<NodeEvent> {
+    this.#shell.checkOpen();
+    return this.#parts.nodes.open(undefined, checkSignal(checkOptions(options)?.signal));
+  }
+
+  spawn(handler?: Handler, options?: SpawnOptions): Process {
+    this.#shell.checkOpen();
+    const { limits, processes, pump } = this.#parts.core;
+    const process = processes.create(checkSpawnOptions(handler, options, limits.mailbox));
+    pump.feed({ kind: "spawned", pid: process.pid });
+    return process;
+  }
+
+  monitor(target: MonitorTarget): Monitor {
+    this.#shell.checkOpen();
+    const { monitors } = this.#parts;
+    if (typeof target === "object" && target !== null && !("pid" in target)) {
+      if ("node" in target) return monitors.ofNode(checkNodeId(target.node));
+      if ("name" in target) return this.#monitorName(target.name, target.scope);
+    }
+    return monitors.ofPid(toPid(target, "target"));
+  }
+
+  send(to: Address, message: unknown, options?: SendOptions): void {
+    this.#shell.checkOpen();
+    this.#parts.messaging.send(to, message, checkOptions(options));
+  }
+
+  async call<T = unknown>(to: Address, message: unknown, options?: CallOptions): Promise<T> {
+    this.#shell.checkOpen();
+    // What an answer is, caller and callee agree between themselves.
+    return (await this.#parts.messaging.call(to, message, checkOptions(options))) as T;
+  }
+
+  async multicall<T = unknown>(
+    to: GroupAddress | readonly Address[],
+    message: unknown,
+    options?: CallOptions,
+  ): Promise<MulticallResult<T>> {
+    this.#shell.checkOpen();
+    return (await this.#parts.messaging.multicall(to, message, checkOptions(options))) as MulticallResult<T>;
+  }
+
+  async settled(options?: WaitingOptions): Promise<void> {
+    this.#shell.checkOpen();
+    const { limits, requests } = this.#parts.core;
+    const wait = waiting("settled", checkOptions(options), limits.registerMs);
+    await requests.ask(wait, (request) => ({ kind: "settle", request }));
+  }
+
+  async flushed(options?: WaitingOptions): Promise<void> {
+    this.#shell.checkOpen();
+    const wait = waiting("flushed", checkOptions(options), this.#parts.core.limits.callMs);
+    await waitUntilFlushed(this.#shell, wait);
+  }
+
+  stats(): NodeStats {
+    this.#shell.checkOpen();
+    return statsOf(this.#parts);
+  }
+
+  async drain(options?: DrainOptions): Promise<void> {
+    this.#shell.checkOpen();
+    const deadlineMs = checkOptions(options)?.deadlineMs ?? this.#parts.core.limits.drainMs;
+    if (typeof deadlineMs !== "number" || !(deadlineMs >= 0 && deadlineMs <= 2_147_483_647)) {
+      throw new InvalidArgumentError("deadlineMs", deadlineMs, "milliseconds from 0 to 2147483647");
+    }
+    await drain(this.#shell, deadlineMs);
+  }
+
+  stop(): Promise<void> {
+    return this.#shell.close("stopped");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Its holder now. */
+  #monitorName(name: string, scope: string | undefined): Monitor {
+    const { machine, self } = this.#parts.core;
+    const scopeName = scope === undefined ? DEFAULT_SCOPE : checkText(scope, "scope");
+    const reader = machine.names(scopeName);
+    if (reader === undefined)
+      throw new InvalidArgumentError("scope", scopeName, "a scope that this node has opened");
+    const holder = reader.whereis(checkText(name, "name"))?.pid;
+    if (holder === undefined) return MonitorTable.fired({ node: self, reason: { kind: "noSuchProcess" } });
+    return this.#parts.monitors.ofPid(holder);
+  }
+}

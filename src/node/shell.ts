@@ -1,0 +1,261 @@
+import type { BusConnection, BusStatus } from "../bus/port.ts";
+import {
+  BusClosedError,
+  DuplicateNodeError,
+  type RollcallError,
+  UnauthorizedError,
+} from "../kernel/errors.ts";
+import { isNodeId, nameOfNode } from "../kernel/ids.ts";
+import { ClaimRunner } from "./claim-runner.ts";
+import { type Deferred, deferred } from "./deferred.ts";
+import { STATE } from "./frame.ts";
+import type { AdmittedFrame } from "./frame-gate.ts";
+import { DEFAULT_SCOPE } from "./machine.ts";
+import { assembleNode, type NodeMakings, type NodeParts } from "./parts.ts";
+import { clusterMessages } from "./protocol.ts";
+import { Subjects } from "./subjects.ts";
+import type { NodeClosed } from "./types.ts";
+import { Wait, type WaitOptions } from "./waits.ts";
+
+type Phase = "claiming" | "joining" | "running" | "draining" | "stopped";
+
+/** The life of one node, between its bus and its parts: how it starts, what reaches it, and how it ends. */
+export class Shell {
+  readonly parts: NodeParts;
+  readonly #makings: NodeMakings;
+  readonly connection: BusConnection;
+  readonly #ready: Deferred<void> = deferred();
+  readonly #closed: Deferred<NodeClosed> = deferred();
+  readonly #onConnected = new Set<() => void>();
+  #claim: ClaimRunner | undefined;
+  #phase: Phase = "claiming";
+  #closing: Promise<void> | undefined;
+  #closedError = new BusClosedError();
+
+  constructor(makings: NodeMakings) {
+    this.#makings = makings;
+    this.connection = makings.connection;
+    this.parts = assembleNode(makings, {
+      checkOpen: () => this.checkOpen(),
+      checkTakesWork: () => this.#checkTakesWork(),
+      onReady: () => this.#ready.resolve(),
+      onFatal: (error) => this.#fail(error),
+    });
+    // Nobody waits for it when the start fails before it comes to that.
+    this.#ready.promise.catch(() => {});
+  }
+
+  get closed(): Promise<NodeClosed> {
+    return this.#closed.promise;
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** @throws BusClosedError after the stop */
+  checkOpen(): void {
+    if (this.#phase === "stopped") throw this.#closedError;
+  }
+
+  /**
+   * Claims the name, joins the cluster, and opens the default scope. When it rejects, the node is closed.
+   *
+   * @throws DuplicateNodeError, IncompatibleVersionError, UnauthorizedError, BusClosedError, TimeoutError, the signal's reason
+   */
+  async start(wait: WaitOptions): Promise<void> {
+    try {
+      const started = new Wait<void>(this.parts.core.waits, wait);
+      this.#join(wait).then(
+        () => started.resolve(),
+        (error: unknown) => started.reject(error),
+      );
+      await started.promise;
+    } catch (error) {
+      await this.close("stopped");
+      throw error;
+    }
+    this.#phase = "running";
+  }
+
+  /** From now on the node takes no registrations and joins. */
+  beginDrain(): void {
+    this.#phase = "draining";
+  }
+
+  /** Calls back once, when the bus is connected again. Returns what withdraws it. */
+  onceConnected(run: () => void): () => void {
+    this.#onConnected.add(run);
+    return () => this.#onConnected.delete(run);
+  }
+
+  /** Says goodbye, if anybody knows of this node, and ends everything. Idempotent. Never rejects. */
+  close(kind: NodeClosed["kind"], error?: RollcallError): Promise<void> {
+    this.#closing ??= this.#close(kind, error);
+    return this.#closing;
+  }
+
+  /** A message came from the bus. Never throws. */
+  onMessage(subject: string, data: Uint8Array): void {
+    // An empty message is a probe, which the bus itself answers when nobody gets it.
+    if (data.length === 0 || this.#phase === "stopped") return;
+    const { core, gate, inbox } = this.parts;
+    core.counts.framesReceived += 1;
+    core.counts.bytesReceived += data.length;
+    const frame = gate.admit(subject, data);
+    if (frame === undefined) return;
+    if (this.#phase === "claiming") this.#takeClaimAnswer(frame);
+    else inbox.take(frame);
+  }
+
+  onNoResponders(subject: string): void {
+    const { core } = this.parts;
+    const destination = core.subjects.parse(subject);
+    if (destination?.kind === "name") this.#claim?.noResponders();
+    if (destination?.kind === "node" && this.#isJoined) {
+      core.pump.feed({ kind: "noResponders", node: destination.node });
+    }
+  }
+
+  onStatus(status: BusStatus): void {
+    if (this.#phase === "stopped") return;
+    const { core } = this.parts;
+    switch (status.kind) {
+      case "connected":
+        this.#connected(status.epoch, status.serverId);
+        return;
+      case "disconnected":
+        core.outbox.suspend();
+        if (this.#isJoined) core.pump.feed({ kind: "busDisconnected" });
+        else this.#claim?.busDisconnected();
+        return;
+      case "closed":
+        this.#fail(closedBy(status));
+        return;
+      case "advisory":
+        if (this.#isJoined && isNodeId(status.clientName) && status.clientName !== core.self) {
+          core.pump.feed({ kind: "advisory", node: status.clientName });
+        }
+        return;
+      case "warning":
+        core.logger.warn({ bus: status.message }, "the bus warns");
+        return;
+    }
+  }
+
+  get #isJoined(): boolean {
+    return this.#phase !== "claiming" && this.#phase !== "stopped";
+  }
+
+  #checkTakesWork(): void {
+    this.checkOpen();
+    if (this.#phase === "draining") throw new BusClosedError("this node is draining: it takes no new work");
+  }
+
+  async #join(wait: WaitOptions): Promise<void> {
+    const { core, scopes } = this.parts;
+    const { subjects } = core;
+    this.connection.subscribe(Subjects.fromAnyone(subjects.node(core.self)));
+    await this.#claimName();
+    this.checkOpen();
+    this.#phase = "joining";
+    this.connection.subscribe(Subjects.fromAnyone(subjects.name(nameOfNode(core.self))));
+    this.connection.subscribe(Subjects.fromAnyone(subjects.all));
+    await scopes.open(DEFAULT_SCOPE, undefined, wait);
+    core.pump.feed({ kind: "start", serverId: this.connection.serverId, replaces: true });
+    if (!this.connection.connected) core.pump.feed({ kind: "busDisconnected" });
+    await this.#ready.promise;
+  }
+
+  async #claimName(): Promise<void> {
+    const { core } = this.parts;
+    const { clock, settings } = this.#makings;
+    const subject = core.subjects.name(nameOfNode(core.self));
+    this.#claim = new ClaimRunner({
+      clock,
+      times: settings.failureDetection,
+      probeName: () => this.connection.probe(subject),
+      ask: () => core.outbox.sendWide(subject, STATE, clusterMessages.encode({ kind: "nodeNameAsk" })),
+    });
+    if (!this.connection.connected) this.#claim.busDisconnected();
+    await this.#claim.run();
+    this.#claim = undefined;
+  }
+
+  #takeClaimAnswer(frame: AdmittedFrame): void {
+    const messages = this.parts.inbox.stateOf(frame);
+    if (messages.some((message) => message.kind === "nodeNameHeld")) this.#claim?.answered(frame.from);
+  }
+
+  #connected(epoch: number, serverId: string): void {
+    const { core } = this.parts;
+    core.counts.reconnects += 1;
+    // Even if the drop was not reported: what was not confirmed before it may be lost.
+    core.outbox.suspend();
+    core.outbox.resume();
+    if (this.#isJoined) core.pump.feed({ kind: "busConnected", epoch, serverId });
+    else this.#claim?.busConnected();
+    const waiting = [...this.#onConnected];
+    this.#onConnected.clear();
+    for (const run of waiting) run();
+  }
+
+  /** The node cannot go on. */
+  #fail(error: RollcallError): void {
+    if (this.#phase === "claiming" || this.#phase === "joining") {
+      this.#claim?.abandon(error);
+      this.#ready.reject(error);
+      return;
+    }
+    const kind =
+      error instanceof DuplicateNodeError
+        ? "duplicateNode"
+        : error instanceof UnauthorizedError
+          ? "unauthorized"
+          : "busClosed";
+    this.parts.core.logger.error({ error }, "this node closes");
+    void this.close(kind, error);
+  }
+
+  async #close(kind: NodeClosed["kind"], error: RollcallError | undefined): Promise<void> {
+    const { core, deadlines, monitors, nodes, scopes, turn } = this.parts;
+    const isKnown = this.#isJoined;
+    if (error !== undefined) {
+      this.#closedError = new BusClosedError(`this node was closed: ${error.message}`, { cause: error });
+    }
+    this.#phase = "stopped";
+    const processes = core.processes.all();
+    for (const process of processes) {
+      core.processes.remove(process);
+      process.end({ kind: "shutdown" });
+    }
+    if (isKnown) core.pump.feed({ kind: "goodbye" });
+    core.pump.close();
+    core.outbox.flush();
+    this.#claim?.abandon(this.#closedError);
+    core.calls.close(this.#closedError);
+    core.requests.close(this.#closedError);
+    core.waits.close(this.#closedError);
+    const abrupt = error === undefined ? undefined : this.#closedError;
+    scopes.close(abrupt);
+    nodes.close(abrupt);
+    monitors.close();
+    turn.close();
+    core.outbox.close();
+    deadlines.close();
+    for (const process of processes) process.announceEnd();
+    try {
+      await this.connection.close();
+    } catch (failure) {
+      core.logger.warn({ error: failure }, "closing the connection to the bus failed");
+    }
+    this.#closed.resolve(error === undefined ? { kind } : { kind, error });
+  }
+}
+
+function closedBy(status: Extract<BusStatus, { kind: "closed" }>): RollcallError {
+  const cause = status.error === undefined ? {} : { cause: status.error };
+  return status.unauthorized
+    ? new UnauthorizedError("the bus does not accept this node's credentials any more", cause)
+    : new BusClosedError("the connection to the bus was closed", cause);
+}

@@ -1,0 +1,109 @@
+import { LimitExceededError, type RollcallError } from "../kernel/errors.ts";
+import { Watch } from "./watch.ts";
+
+/** Somebody who is told what happens to a table. */
+export interface Watcher<T> {
+  push(event: T): void;
+  /** Nothing follows. */
+  end(error?: RollcallError): void;
+}
+
+/** How many may watch the tables of one node, all together. */
+export class WatchQuota {
+  readonly allowed: number;
+  used = 0;
+  /** How often a reader fell behind. */
+  resyncs = 0;
+
+  constructor(watches: number) {
+    this.allowed = watches;
+  }
+}
+
+export interface WatchHubOptions<T> {
+  readonly quota: WatchQuota;
+  readonly watchQueue: number;
+  /** The present state of one key, or of all, as one event. */
+  snapshot(kind: "state" | "resync", key: string | undefined): T;
+  /** Whether anyone watches has changed. */
+  onInterest(watched: boolean): void;
+}
+
+/** Those who watch one table: all of it, or one key. */
+export class WatchHub<T> {
+  readonly #options: WatchHubOptions<T>;
+  readonly #ofAll = new Set<Watcher<T>>();
+  readonly #ofKey = new Map<string, Set<Watcher<T>>>();
+
+  constructor(options: WatchHubOptions<T>) {
+    this.#options = options;
+  }
+
+  /**
+   * @param key undefined: everything
+   * @throws LimitExceededError over `limits.watches`
+   */
+  open(key: string | undefined, signal: AbortSignal | undefined): Watch<T> {
+    const { quota, watchQueue } = this.#options;
+    const source = {
+      snapshot: (kind: "state" | "resync") => {
+        if (kind === "resync") quota.resyncs += 1;
+        return this.#options.snapshot(kind, key);
+      },
+      onEnd: (watch: Watch<T>) => this.remove(watch, key),
+    };
+    const watch = this.add(key, () => new Watch<T>(source, watchQueue, signal));
+    if (watch.ended) this.remove(watch, key);
+    return watch;
+  }
+
+  /** @param make called when there is room and the table knows that somebody watches; it may throw */
+  add<W extends Watcher<T>>(key: string | undefined, make: () => W): W {
+    const { quota } = this.#options;
+    if (quota.used >= quota.allowed) {
+      throw new LimitExceededError("watches", quota.allowed, "as many watch this node's tables as may");
+    }
+    if (this.#isIdle) this.#options.onInterest(true);
+    try {
+      const watcher = make();
+      quota.used += 1;
+      this.#watchersOf(key).add(watcher);
+      return watcher;
+    } catch (error) {
+      if (this.#isIdle) this.#options.onInterest(false);
+      throw error;
+    }
+  }
+
+  remove(watcher: Watcher<T>, key: string | undefined): void {
+    const watchers = key === undefined ? this.#ofAll : this.#ofKey.get(key);
+    if (watchers?.delete(watcher) !== true) return;
+    this.#options.quota.used -= 1;
+    if (key !== undefined && watchers.size === 0) this.#ofKey.delete(key);
+    if (this.#isIdle) this.#options.onInterest(false);
+  }
+
+  emit(key: string | undefined, event: T): void {
+    for (const watcher of this.#ofAll) watcher.push(event);
+    if (key === undefined) return;
+    for (const watcher of this.#ofKey.get(key) ?? []) watcher.push(event);
+  }
+
+  close(error?: RollcallError): void {
+    for (const watcher of [...this.#ofAll]) watcher.end(error);
+    for (const watchers of [...this.#ofKey.values()]) {
+      for (const watcher of [...watchers]) watcher.end(error);
+    }
+  }
+
+  get #isIdle(): boolean {
+    return this.#ofAll.size === 0 && this.#ofKey.size === 0;
+  }
+
+  #watchersOf(key: string | undefined): Set<Watcher<T>> {
+    if (key === undefined) return this.#ofAll;
+    const watchers = this.#ofKey.get(key) ?? new Set();
+    this.#ofKey.set(key, watchers);
+    return watchers;
+  }
+}

@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Interest } from "../../src/bus/interest.ts";
+
+const token = fc.constantFrom("a", "b", "*", ">", "a*");
+const pattern = fc.array(token, { minLength: 1, maxLength: 4 }).map((tokens) => tokens.join("."));
+const subject = fc
+  .array(fc.constantFrom("a", "b", "a*", "*"), { minLength: 1, maxLength: 4 })
+  .map((tokens) => tokens.join("."));
+
+/** The rule of NATS, written down a second time, as slowly as it is said. */
+function isMatch(pattern: string, subject: string): boolean {
+  const [want, have] = [pattern.split("."), subject.split(".")];
+  const isOpen = want.at(-1) === ">";
+  if (isOpen) want.pop();
+  if (isOpen ? have.length <= want.length : have.length !== want.length) return false;
+  return want.every((token, index) => token === "*" || token === have[index]);
+}
+
+test("interest matches as the rule of NATS says, through any additions and removals", () => {
+  const step = fc.record({ add: fc.boolean(), pattern, subscriber: fc.nat(3), subject });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const interest = new Interest<number>();
+      const model = new Set<string>();
+      for (const { add, pattern, subscriber, subject } of steps) {
+        if (add) {
+          interest.add(pattern, subscriber);
+          model.add(`${subscriber} ${pattern}`);
+        } else {
+          interest.remove(pattern, subscriber);
+          model.delete(`${subscriber} ${pattern}`);
+        }
+        const expected = [...model].flatMap((entry) => {
+          const [who = "", wanted = ""] = entry.split(" ");
+          return isMatch(wanted, subject) ? [Number(who)] : [];
+        });
+        // Twice: the second answer is the remembered one.
+        expect([...interest.match(subject)].sort()).toEqual(expected.sort());
+        expect([...interest.match(subject)].sort()).toEqual(expected.sort());
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+// `unit` needs nothing but Node and stays fast: it is what `npm run check` runs. `real` starts servers and OS processes.
+const unit = ["test/unit/**/*.test.ts", "test/style/**/*.test.ts"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: unit, pool: "forks", sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: "real",
+          include: ["test/**/*.test.ts"],
+          exclude: unit,
+          pool: "forks",
+          // Debian puts servers where the PATH of an ordinary user does not look.
+          env: { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/bin:/usr/local/sbin` },
+          // Each file has servers of its own, and what they say about time is only true on a machine that keeps up.
+          maxWorkers: 2,
+          // After `unit`, not beside it, for the same reason.
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});

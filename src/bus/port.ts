@@ -37,7 +37,10 @@ export type BusStatus =
   | { readonly kind: "disconnected" }
   /** For good: the user's connection was closed, or the credentials were revoked. Not after our own close(). */
   | { readonly kind: "closed"; readonly error?: Error; readonly unauthorized: boolean }
-  /** The bus says that the connection of this client (the node id it gave as clientName) has ended. */
+  /**
+   * The bus says that a connection of this client (the node id it gave as clientName) has ended. It may have made another by
+   * now: on NATS every reconnect is told this way.
+   */
   | { readonly kind: "advisory"; readonly clientName: string }
   /** Something the user should see: a permission that is missing, a server about to stop. */
   | { readonly kind: "warning"; readonly message: string };

@@ -134,8 +134,9 @@ class DemoNode {
     for await (const event of this.#node.names.watch(name)) {
       if (event.kind !== "unregistered") continue;
       await this.#serve(name).catch((error: unknown) => {
-        // Somebody else was faster: this one goes on standing by.
-        if (!(error instanceof NameTakenError)) throw error;
+        // When somebody else was faster, this one goes on standing by, as it does after any other failure.
+        if (!(error instanceof NameTakenError))
+          saw({ kind: "log", level: "warn", text: `standing by: ${error}` });
       });
     }
   }

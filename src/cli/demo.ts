@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     if (wish === "stay") await linger(stage, interrupted);
     return 0;
   } catch (error) {
-    if (!(error instanceof StepFailed)) narrator.fails(String(error), []);
+    if (!(error instanceof StepFailed)) narrator.strikes(String(error));
     stage.tellComplaints();
     return 1;
   } finally {

@@ -192,6 +192,12 @@ export class Arbiter {
         this.#grant(docket, first);
         continue;
       }
+      if (first.expect !== undefined && this.#isAhead(first.expect)) {
+        // What is to be handed over has not been read of here: an owner that asks knows it, and it is on the way.
+        docket.goneAt = { owner: first.expect.owner, position: first.expect.id };
+        this.#awaiting.add(name);
+        break;
+      }
       if (first.takeover || holder === undefined || holder.owner === this.#port.self) {
         this.#refuse(first, name);
         this.#unpark(docket, (waiting) => waiting === first);
@@ -201,6 +207,10 @@ export class Arbiter {
       break;
     }
     this.#close(name, docket);
+  }
+
+  #isAhead(ref: EntryRef): boolean {
+    return this.#port.isUp(ref.owner) && this.#port.positionOf(ref.owner) < ref.id;
   }
 
   #mayTake(claim: Claim, visible: readonly EntryRef[]): boolean {

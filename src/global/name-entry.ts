@@ -78,6 +78,7 @@ export function putOf(entry: NameEntry): NamePut {
     supersedes,
     reason: undefined,
     settled: undefined,
+    successor: undefined,
   };
 }
 

@@ -1,66 +1,25 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
-import type { Stamp } from "../kernel/hlc.ts";
-import { makePid, type NodeId, type Pid } from "../kernel/ids.ts";
+import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
 import type { Written } from "../replication/messages.ts";
-import type { Clash, Contender, Verdict } from "../resolve/types.ts";
-import { Arbiter } from "./arbiter.ts";
-import { Claims } from "./claims.ts";
-import { ClashDecider, type ResolverOutcome } from "./clash-decider.ts";
-import { Commands, type NameAnswer } from "./commands.ts";
-import { Handover } from "./handover.ts";
+import type { Contender, Verdict } from "../resolve/types.ts";
+import type { ResolverOutcome } from "./clash-decider.ts";
+import type { Commands } from "./commands.ts";
+import type { Handover } from "./handover.ts";
 import type { ClaimMessage, ClashMessage, NameMessage } from "./messages.ts";
-import { type HolderChange, type NameEntry, putOf, sameRegistration, toRegistration } from "./name-entry.ts";
+import { type HolderChange, putOf, sameRegistration, toRegistration } from "./name-entry.ts";
 import type { NameEnd, NameOperation, NamePut, SettledClash } from "./name-ops.ts";
-import { NameTable } from "./name-table.ts";
-import { Owner } from "./owner.ts";
-import { Promises } from "./promises.ts";
-import { Requests } from "./requests.ts";
-import type { NameEvent, Notice, UnregisterReason } from "./types.ts";
-
-/** The rest of the node, as the names of one scope see it. Called at once, inside the step. */
-export interface NameMachinePort {
-  readonly self: NodeId;
-  readonly scope: string;
-  readonly arbiterTimeoutMs: number;
-  readonly resolverMs: number;
-  readonly namesPerNode: number;
-  nextStamp(): Stamp;
-  isAlive(pid: Pid): boolean;
-  /** Up or suspect, and with this scope open. */
-  isUp(node: NodeId): boolean;
-  isSuspect(node: NodeId): boolean;
-  /** Known to be down, or to have left. */
-  isGone(node: NodeId): boolean;
-  busConnected(): boolean;
-  positionOf(owner: NodeId): number;
-  isSynced(owner: NodeId): boolean;
-  /** Into this node's log and tables. */
-  write(operation: NameOperation): number;
-  send(to: NodeId, message: NameMessage): void;
-  answer(request: number, answer: NameAnswer): void;
-  wroteAt(owner: NodeId, position: number): void;
-  exit(pid: Pid, reason: ExitReason): void;
-  notify(pid: Pid, notice: Notice): void;
-  event(event: NameEvent): void;
-  resolve(clash: string, resolver: number, details: Clash): void;
-  forgetResolver(resolver: number): void;
-}
-
-export interface NameCounts {
-  clashes: number;
-  resolverRuns: number;
-  resolverFailures: number;
-  resolverTimeouts: number;
-  pins: number;
-  purged: number;
-  refused: number;
-  granted: number;
-}
+import {
+  makeNameParts,
+  type NameCounts,
+  type NameHooks,
+  type NameMachinePort,
+  type NameParts,
+} from "./name-parts.ts";
+import type { NameTable } from "./name-table.ts";
+import type { NameEvent, UnregisterReason } from "./types.ts";
 
 /** The available names of one scope on one node. */
 export class NameMachine {
-  readonly table: NameTable;
-  readonly handover: Handover;
   readonly counts: NameCounts = {
     clashes: 0,
     resolverRuns: 0,
@@ -74,13 +33,7 @@ export class NameMachine {
   /** Whether anyone wants events. */
   watched = false;
   readonly #port: NameMachinePort;
-  readonly #arbiter: Arbiter;
-  readonly #claims: Claims;
-  readonly #owner: Owner;
-  readonly #requests: Requests;
-  readonly #promises: Promises;
-  readonly #decider: ClashDecider;
-  readonly #commands: Commands;
+  readonly #parts: NameParts;
   /** Names to look at again before this step ends. */
   readonly #touched = new Set<string>();
   /** Messages of this node to itself. */
@@ -90,96 +43,25 @@ export class NameMachine {
 
   constructor(port: NameMachinePort) {
     this.#port = port;
-    const { self, scope } = port;
-    const here = { self, scope, positionOf: port.positionOf.bind(port), isUp: port.isUp.bind(port) };
-    this.table = new NameTable({
+    const hooks: NameHooks = {
+      nowMs: () => this.#nowMs,
       holderChanged: (change) => this.#holderChanged(change),
-      nameTouched: (name) => this.#touched.add(name),
-      positionOf: (owner) => (port.isUp(owner) ? port.positionOf(owner) : Number.POSITIVE_INFINITY),
-    });
-    const { table } = this;
-    const send = (to: NodeId, message: NameMessage) => port.send(to, message);
-    const deliver = (to: NodeId, message: ClashMessage) => {
-      if (to === self) this.#toSelf.push(message);
-      else port.send(to, message);
+      touched: (name) => this.#touched.add(name),
+      toSelf: (message) => this.#toSelf.push(message),
+      counted: (what) => {
+        this.counts[what] += 1;
+      },
+      scopeResolver: () => this.#scopeResolver,
     };
-    const nowMs = () => this.#nowMs;
-    this.handover = new Handover({
-      ...here,
-      send,
-      isSuspect: (node) => port.isSuspect(node),
-      isGone: (node) => port.isGone(node),
-      isSynced: (node) => port.isSynced(node),
-      oldestOpenView: () => this.#claims.oldestView(),
-    });
-    this.#arbiter = new Arbiter({
-      ...here,
-      table,
-      arbiterTimeoutMs: port.arbiterTimeoutMs,
-      send,
-      answerSelf: (message) => this.#toSelf.push(message),
-      isOpen: (claim) => this.#claims.isOpen(claim),
-    });
-    this.#claims = new Claims({
-      ...here,
-      arbiterTimeoutMs: port.arbiterTimeoutMs,
-      handover: this.handover,
-      arbiter: this.#arbiter,
-      isSuspect: (node) => port.isSuspect(node),
-      busConnected: () => port.busConnected(),
-      send,
-      ended: (handle, end) => {
-        this.counts[end.kind] += 1;
-        return this.#owner.claimEnded(handle, end);
-      },
-      wroteOn: (claim, name) => table.entryOf(self, name)?.claim === claim,
-    });
-    this.#owner = new Owner({
-      ...here,
-      table,
-      claims: this.#claims,
-      namesPerNode: port.namesPerNode,
-      nowMs,
-      nextStamp: () => port.nextStamp(),
-      isAlive: (pid) => port.isAlive(pid),
-      write: (operation) => port.write(operation),
-      exit: (pid, reason) => port.exit(pid, reason),
-      notify: (pid, notice) => port.notify(pid, notice),
-      forgetResolver: (resolver) => port.forgetResolver(resolver),
-      adopt: (to, entry, done) => this.#adopt(to, entry, done),
-    });
-    this.#requests = new Requests(
-      { self, scope, send, giveBack: (name, id) => this.#giveBack(name, id) },
-      this.#owner,
-    );
-    this.#promises = new Promises({ ...here, table, deliver }, this.#owner);
-    this.#decider = new ClashDecider(
-      {
-        ...here,
-        table,
-        resolverMs: port.resolverMs,
-        deliver,
-        resolve: (clash, resolver, details) => port.resolve(clash, resolver, details),
-        resolverOf: (name) => this.#owner.resolverOf(name) || this.#scopeResolver,
-        counted: (what) => {
-          this.counts[what] += 1;
-        },
-      },
-      this.#owner,
-    );
-    this.#commands = new Commands(
-      {
-        self,
-        table,
-        nowMs,
-        isUp: (node) => node === self || port.isUp(node),
-        positionOf: here.positionOf,
-        answer: (request, answer) => port.answer(request, answer),
-        wroteAt: (owner, position) => port.wroteAt(owner, position),
-      },
-      this.#owner,
-      this.#requests,
-    );
+    this.#parts = makeNameParts(port, hooks);
+  }
+
+  get table(): NameTable {
+    return this.#parts.table;
+  }
+
+  get handover(): Handover {
+    return this.#parts.handover;
   }
 
   /** Sizes now, for the counters. */
@@ -190,10 +72,10 @@ export class NameMachine {
     readonly requests: number;
   } {
     return {
-      claims: this.#claims.size,
-      dockets: this.#arbiter.size,
-      decisions: this.#decider.size,
-      requests: this.#commands.size,
+      claims: this.#parts.claims.size,
+      dockets: this.#parts.arbiter.size,
+      decisions: this.#parts.decider.size,
+      requests: this.#parts.commands.size,
     };
   }
 
@@ -205,7 +87,7 @@ export class NameMachine {
 
   /** Whether a command given before this request has not been answered yet. */
   isBusyBefore(request: number): boolean {
-    return this.#commands.isBusyBefore(request);
+    return this.#parts.commands.isBusyBefore(request);
   }
 
   suspicionChanged(nowMs: number): void {
@@ -214,7 +96,7 @@ export class NameMachine {
 
   /** Feeds one command of a caller on this node. */
   command(nowMs: number, give: (commands: Commands) => void): void {
-    this.#step(nowMs, () => give(this.#commands));
+    this.#step(nowMs, () => give(this.#parts.commands));
   }
 
   message(from: NodeId, message: NameMessage, nowMs: number): void {
@@ -226,12 +108,13 @@ export class NameMachine {
       this.#port.event(clashEvent(operation.name, operation.settled));
     }
     this.table.apply(owner, sequence, operation);
-    if (operation.kind === "namePut" && operation.claim !== 0) this.#arbiter.written(owner, operation.name, operation.claim);
+    if (operation.kind === "namePut" && operation.claim !== 0)
+      this.#parts.arbiter.written(owner, operation.name, operation.claim);
   }
 
   reset(owner: NodeId, upTo: number, entries: readonly Written<NamePut>[]): void {
     this.table.reset(owner, upTo, entries);
-    for (const { operation } of entries) this.#arbiter.written(owner, operation.name, operation.claim);
+    for (const { operation } of entries) this.#parts.arbiter.written(owner, operation.name, operation.claim);
   }
 
   /** What this node's own names amount to, for a snapshot. */
@@ -243,9 +126,9 @@ export class NameMachine {
   /** A log went further. Called when everything in it is applied. */
   advanced(owner: NodeId, nowMs: number): void {
     this.#step(nowMs, () => {
-      this.#arbiter.advanced(owner, this.#port.positionOf(owner), nowMs);
-      this.#owner.sweep();
-      this.#decider.sweep();
+      this.#parts.arbiter.advanced(owner, this.#port.positionOf(owner), nowMs);
+      this.#parts.owner.sweep();
+      this.#parts.decider.sweep();
     });
   }
 
@@ -256,10 +139,10 @@ export class NameMachine {
   /** It had lost us, and knows nothing of what was agreed before. */
   peerRejoined(node: NodeId, nowMs: number): void {
     this.#step(nowMs, () => {
-      this.#arbiter.peerDown(node, nowMs);
-      this.#promises.peerDown(node);
+      this.#parts.arbiter.peerDown(node, nowMs);
+      this.#parts.promises.peerDown(node);
       this.handover.peerUp(node, nowMs);
-      this.#claims.peerDown(node, nowMs);
+      this.#parts.claims.peerDown(node, nowMs);
     });
   }
 
@@ -267,22 +150,22 @@ export class NameMachine {
     this.#step(nowMs, () => {
       this.counts.purged += this.table.purge(node, { kind: "ended", reason });
       this.handover.peerDown(node);
-      this.#promises.peerDown(node);
-      this.#arbiter.peerDown(node, nowMs);
-      this.#claims.peerDown(node, nowMs);
-      this.#requests.peerDown(node);
-      this.#owner.sweep();
-      this.#decider.sweep();
+      this.#parts.promises.peerDown(node);
+      this.#parts.arbiter.peerDown(node, nowMs);
+      this.#parts.claims.peerDown(node, nowMs);
+      this.#parts.requests.peerDown(node);
+      this.#parts.owner.sweep();
+      this.#parts.decider.sweep();
     });
   }
 
   /** A process of this node ends. True when entries of it are left, for the `exit` operation to take away. */
   prepareExit(pid: Pid, reason: ExitReason): boolean {
-    return this.#owner.prepareExit(pid, reason);
+    return this.#parts.owner.prepareExit(pid, reason);
   }
 
   resolved(clash: string, outcome: ResolverOutcome, nowMs: number): void {
-    this.#step(nowMs, () => this.#decider.resolved(clash, outcome, nowMs));
+    this.#step(nowMs, () => this.#parts.decider.resolved(clash, outcome, nowMs));
   }
 
   leave(nowMs: number): void {
@@ -292,10 +175,10 @@ export class NameMachine {
   tick(nowMs: number): void {
     this.#step(nowMs, () => {
       this.handover.tick(nowMs);
-      this.#claims.tick(nowMs);
-      this.#arbiter.tick(nowMs);
-      this.#requests.tick(nowMs);
-      this.#decider.tick(nowMs);
+      this.#parts.claims.tick(nowMs);
+      this.#parts.arbiter.tick(nowMs);
+      this.#parts.requests.tick(nowMs);
+      this.#parts.decider.tick(nowMs);
     });
   }
 
@@ -310,16 +193,16 @@ export class NameMachine {
     while (this.#touched.size > 0 || this.#toSelf.length > 0) {
       for (const name of this.#touched) {
         this.#touched.delete(name);
-        this.#owner.nameTouched(name);
-        this.#promises.nameTouched(name);
-        this.#arbiter.nameTouched(name, nowMs);
-        this.#decider.nameTouched(name, nowMs);
+        this.#parts.owner.nameTouched(name);
+        this.#parts.promises.nameTouched(name);
+        this.#parts.arbiter.nameTouched(name, nowMs);
+        this.#parts.decider.nameTouched(name, nowMs);
       }
       const next = this.#toSelf.shift();
       if (next !== undefined) this.#message(this.#port.self, next);
     }
     this.handover.review();
-    this.#commands.review();
+    this.#parts.commands.review();
   }
 
   #message(from: NodeId, message: NameMessage): void {
@@ -337,37 +220,37 @@ export class NameMachine {
         return;
       case "claim": {
         const { claim, name, takeover, expect } = message;
-        this.#arbiter.ask({ from, claim, name, takeover, expect }, nowMs);
+        this.#parts.arbiter.ask({ from, claim, name, takeover, expect }, nowMs);
         return;
       }
       case "claimReleased":
-        this.#arbiter.release(from, message.claim, message.name, nowMs);
+        this.#parts.arbiter.release(from, message.claim, message.name, nowMs);
         return;
       case "confirm":
         this.#confirm(from, message);
         return;
       case "confirmed":
-        this.#arbiter.confirmed(from, message, nowMs);
+        this.#parts.arbiter.confirmed(from, message, nowMs);
         return;
       case "granted":
       case "refused":
       case "parked":
-        this.#claims.message(from, message, nowMs);
+        this.#parts.claims.message(from, message, nowMs);
         return;
       case "promise":
       case "unpromise":
       case "pin":
-        this.#promises.message(from, message);
+        this.#parts.promises.message(from, message);
         return;
       case "promised":
       case "pinned":
       case "promiseCheck":
-        this.#decider.message(from, message, nowMs);
+        this.#parts.decider.message(from, message, nowMs);
         return;
       case "request":
       case "response":
       case "requestAbandoned":
-        this.#requests.message(from, message);
+        this.#parts.requests.message(from, message);
         return;
     }
   }
@@ -375,7 +258,7 @@ export class NameMachine {
   /** An arbiter asks about an entry, or an open claim, of this node. */
   #confirm(from: NodeId, message: Extract<NameMessage, { kind: "confirm" }>): void {
     const { scope, name, id, claim } = message;
-    const stands = claim === 0 ? this.#owner.entry(name)?.id === id : this.#claims.isOpen(claim);
+    const stands = claim === 0 ? this.#parts.owner.entry(name)?.id === id : this.#parts.claims.isOpen(claim);
     this.#port.send(from, {
       kind: "confirmed",
       scope,
@@ -385,23 +268,6 @@ export class NameMachine {
       stands,
       position: this.#port.positionOf(this.#port.self),
     });
-  }
-
-  #adopt(to: Pid, entry: NameEntry, done: Parameters<Requests["ask"]>[3]): () => void {
-    const { name, meta, owner, id } = entry;
-    const node = to.slice(0, to.lastIndexOf("/")) as NodeId;
-    return this.#requests.ask(
-      node,
-      { kind: "adopt", name, pid: to, meta, from: { owner, id } },
-      this.#nowMs,
-      done,
-    );
-  }
-
-  #giveBack(name: string, id: number): void {
-    const entry = this.#owner.entry(name);
-    if (entry?.id !== id) return;
-    this.#owner.execute({ kind: "unregister", name, pid: makePid(entry.owner, entry.serial) }, 0, () => {});
   }
 
   #holderChanged(change: HolderChange): void {
@@ -429,7 +295,7 @@ function toReason(end: NameEnd): UnregisterReason {
 
 function clashEvent(name: string, settled: SettledClash): NameEvent {
   const contenders: Contender[] = settled.contenders.map(({ pid, meta, stamp, revision }) => {
-    const node = pid.slice(0, pid.lastIndexOf("/")) as NodeId;
+    const node = nodeOfPid(pid);
     return { name, pid, meta: meta.get(), node, revision: `${node}:${revision}`, registeredAt: stamp };
   });
   const verdict: Verdict =

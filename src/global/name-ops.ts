@@ -51,6 +51,8 @@ export interface NamePut {
   readonly reason: NameEnd | undefined;
   /** A clash that this write settles: for whoever watches, not part of the state. */
   readonly settled: SettledClash | undefined;
+  /** With serial 0: what came in its place, as in `NameDrop`. */
+  readonly successor: Successor | undefined;
 }
 
 /** The entry goes. */
@@ -129,6 +131,8 @@ const settledClash: Field<SettledClash> = tuple({
   losers,
 });
 
+const successor = optional(tuple({ owner: nodeId, id: nat, serial: nat, meta: value, stamp, supersedes }));
+
 export const nameOperations = {
   namePut: [
     0,
@@ -142,6 +146,7 @@ export const nameOperations = {
       supersedes,
       reason: optional(nameEnd),
       settled: optional(settledClash),
+      successor,
     },
   ],
   nameDrop: [
@@ -149,7 +154,7 @@ export const nameOperations = {
     {
       name: text,
       reason: nameEnd,
-      successor: optional(tuple({ owner: nodeId, id: nat, serial: nat, meta: value, stamp, supersedes })),
+      successor,
     },
   ],
 } as const satisfies Variants;
@@ -163,11 +168,16 @@ export function sizeOfNameOperation(operation: NamePut | NameDrop): number {
         operation.name.length * 2 +
         operation.meta.bytes.length +
         operation.supersedes.length * 64 +
-        (operation.settled === undefined ? 0 : sizeOfClash(operation.settled))
+        (operation.settled === undefined ? 0 : sizeOfClash(operation.settled)) +
+        sizeOfSuccessor(operation.successor)
       );
     case "nameDrop":
-      return 256 + operation.name.length * 2 + (operation.successor?.meta.bytes.length ?? 0);
+      return 192 + operation.name.length * 2 + sizeOfSuccessor(operation.successor);
   }
+}
+
+function sizeOfSuccessor(successor: Successor | undefined): number {
+  return successor === undefined ? 0 : 64 + successor.meta.bytes.length + successor.supersedes.length * 64;
 }
 
 function sizeOfClash(clash: SettledClash): number {

@@ -143,7 +143,7 @@ export class NameTable {
     const table = this.#table(owner);
     switch (operation.kind) {
       case "namePut":
-        this.#put(table, entryFrom(owner, sequence, operation), operation.reason ?? RELEASED);
+        this.#put(table, entryFrom(owner, sequence, operation), operation);
         break;
       case "nameDrop":
         this.#drop(table, operation.name, operation.reason, operation.successor);
@@ -169,7 +169,7 @@ export class NameTable {
     for (const { sequence, operation } of entries) {
       kept.add(operation.name);
       if (table.entries.get(operation.name)?.sequence === sequence) continue;
-      this.#put(table, entryFrom(owner, sequence, operation), operation.reason ?? RELEASED);
+      this.#put(table, entryFrom(owner, sequence, operation), operation);
     }
     for (const name of [...table.entries.keys()]) {
       if (!kept.has(name)) this.#drop(table, name, RELEASED, undefined);
@@ -197,7 +197,7 @@ export class NameTable {
     return table;
   }
 
-  #put(table: OwnerTable, entry: NameEntry, end: NameEnd): void {
+  #put(table: OwnerTable, entry: NameEntry, { reason, successor }: NamePut): void {
     const before = this.holder(entry.name);
     const former = table.entries.get(entry.name);
     if (former !== undefined) this.#unlink(table, former);
@@ -206,7 +206,8 @@ export class NameTable {
     if (entry.serial !== 0) addName(table.bySerial, entry.serial, entry.name);
     this.#replaceProvisional(entry);
     this.#present(entry, former);
-    this.#tell(entry.name, before, end);
+    if (successor !== undefined) this.#expect(entry.name, successor);
+    this.#tell(entry.name, before, reason ?? RELEASED);
   }
 
   /** The owner's own word takes the place of what was told ahead of it, in one go: not a moment with both, or neither. */

@@ -6,7 +6,7 @@ import type { ClaimEnd, Claims } from "./claims.ts";
 import { QUEUED_PER_NAME } from "./limits.ts";
 import type { Command, Outcome } from "./messages.ts";
 import { type EntryRef, type NameEntry, pidOf, putOf, sameRegistration, toSuccessor } from "./name-entry.ts";
-import type { NameEnd, NameOperation, SettledClash, Superseded, SupersededHow } from "./name-ops.ts";
+import type { NameEnd, NameOperation, NamePut, SettledClash, Superseded, SupersededHow } from "./name-ops.ts";
 import type { NameTable } from "./name-table.ts";
 import type { Notice } from "./types.ts";
 
@@ -192,7 +192,7 @@ export class Owner {
       kind: "ended",
       reason: { kind: "nameClash", name: entry.name, winner: undefined },
     };
-    this.#bury(entry, open, reason, settled);
+    this.#bury(entry, open, reason, { settled });
     if (notify)
       this.#port.notify(pidOf(entry), { kind: "nameClash", name: entry.name, scope: this.#port.scope });
   }
@@ -201,13 +201,17 @@ export class Owner {
     const { command } = task;
     switch (command.kind) {
       case "register":
-        return this.#register(task, command);
+        this.#register(task, command);
+        return;
       case "update":
-        return this.#update(task, command);
+        this.#update(task, command);
+        return;
       case "transfer":
-        return this.#transfer(task, command);
+        this.#transfer(task, command);
+        return;
       case "adopt":
-        return this.#claim(task, command.name, command.pid, true, command.from);
+        this.#claim(task, command.name, command.pid, true, command.from);
+        return;
       case "unregister": {
         const entry = this.entry(command.name);
         const mine = entry !== undefined && (command.pid === undefined || pidOf(entry) === command.pid);
@@ -313,6 +317,7 @@ export class Owner {
       supersedes: this.#unresolved(name, [...over.values()]),
       reason: undefined,
       settled: undefined,
+      successor: undefined,
     });
     if (former !== undefined) {
       this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
@@ -347,9 +352,14 @@ export class Owner {
    * 1. n1 holds a name as r; n2 takes it over as x, which supersedes r. 2. n2 releases x. 3. n3 reads of x and its end,
    * and only then of r. Without a trace of x that still supersedes r, n3 would bring r back to life.
    */
-  #bury(entry: NameEntry, supersedes: readonly Superseded[], reason: NameEnd, settled?: SettledClash): void {
+  #bury(
+    entry: NameEntry,
+    supersedes: readonly Superseded[],
+    reason: NameEnd,
+    news: Partial<Pick<NamePut, "settled" | "successor">> = {},
+  ): void {
     this.#tombstones.add(entry.name);
-    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, supersedes, reason, settled });
+    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, supersedes, reason, ...news });
   }
 
   #sweep(name: string): void {
@@ -387,11 +397,9 @@ export class Owner {
         : { kind: "ended", reason: clash };
     this.#keepResolver(name, 0);
     const open = this.#unresolved(name, entry.supersedes);
-    if (open.length > 0) this.#bury(entry, open, reason);
-    else {
-      const successor = by.serial === 0 ? undefined : toSuccessor(by);
-      this.#port.write({ kind: "nameDrop", name, reason, successor });
-    }
+    const successor = by.serial === 0 ? undefined : toSuccessor(by);
+    if (open.length > 0) this.#bury(entry, open, reason, { successor });
+    else this.#port.write({ kind: "nameDrop", name, reason, successor });
     if (how === "clashExit") this.#port.exit(pid, clash);
     else if (how === "clashNotify" || how === "clashFreed") {
       this.#port.notify(

@@ -16,6 +16,10 @@ export class PendingCall extends Wait<unknown> {
     this.callee = callee;
   }
 
+  protected override describe(operation: string): string {
+    return `${operation} to ${this.callee}`;
+  }
+
   protected override forget(): void {
     this.#calls.remove(this);
   }

@@ -1,5 +1,6 @@
 import type { NodeId } from "../kernel/ids.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
+import type { RawSegment } from "./frame.ts";
 
 /** What is kept for all strangers together. */
 const EARLY_BYTES = 8 * 1024 * 1024;
@@ -17,7 +18,7 @@ export interface EarlyMessagesOptions {
 class Early implements Due {
   dueAtMs = 0;
   heapIndex = -1;
-  readonly segments: Uint8Array[] = [];
+  readonly segments: RawSegment[] = [];
   bytes = 0;
   readonly #onExpire: () => void;
 
@@ -50,19 +51,20 @@ export class EarlyMessages {
   }
 
   /** @param segment a view; it is copied */
-  keep(node: NodeId, segment: Uint8Array): void {
-    if (this.#bytes + segment.length > EARLY_BYTES) {
+  keep(node: NodeId, segment: RawSegment): void {
+    const bytes = segment.content.length;
+    if (this.#bytes + bytes > EARLY_BYTES) {
       this.#options.onDropped(1);
       return;
     }
     const early = this.#byNode.get(node) ?? this.#begin(node);
-    early.segments.push(segment.slice());
-    early.bytes += segment.length;
-    this.#bytes += segment.length;
+    early.segments.push({ family: segment.family, content: new Uint8Array(segment.content) });
+    early.bytes += bytes;
+    this.#bytes += bytes;
   }
 
   /** Everything kept of a node, which is up now or will never be; it is kept no longer. */
-  take(node: NodeId): readonly Uint8Array[] {
+  take(node: NodeId): readonly RawSegment[] {
     const early = this.#byNode.get(node);
     if (early === undefined) return [];
     this.#byNode.delete(node);

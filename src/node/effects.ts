@@ -7,7 +7,6 @@ import type { NodeCore } from "./core.ts";
 import { STATE } from "./frame.ts";
 import type { Inbox } from "./inbox.ts";
 import type { NodeEffect } from "./machine-types.ts";
-import type { Messaging } from "./messaging.ts";
 import type { MonitorTable } from "./monitors.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import type { Scopes } from "./scopes.ts";
@@ -18,7 +17,6 @@ export interface EffectsOptions {
   readonly connection: BusConnection;
   readonly clusterMessages: Messages<ClusterMessage>;
   readonly inbox: Inbox;
-  readonly messaging: Messaging;
   readonly monitors: MonitorTable;
   readonly scopes: Scopes;
   readonly nodes: WatchHub<NodeEvent>;
@@ -96,8 +94,8 @@ export class Effects {
   }
 
   #nodeEvent(event: NodeEvent): void {
-    const { core, inbox, messaging, nodes } = this.#options;
-    messaging.membershipChanged();
+    const { core, inbox, nodes, scopes } = this.#options;
+    scopes.membershipChanged();
     if (event.kind === "up") inbox.nodeUp(event.node.id);
     if (event.kind === "down") {
       core.calls.nodeDown(event.node.id);

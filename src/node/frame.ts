@@ -12,17 +12,33 @@ import type { NodeId } from "../kernel/ids.ts";
 //   16  u32, u32                 the sequence number, high half first
 //   24  13 bytes                 a hybrid logical clock's reading
 //   37  u8, then that many       the sender's node id
-//       body                     segments, one after another: family u8, length u32, messages
+//       body                     segments, one after another: family u8, length u32, content
 //       16 bytes, when signed    HMAC-SHA256 over the subject, a zero, and everything before
 //
 // The subject is signed too, so that a frame caught on one cannot be sent again on another.
 
 /** What a segment of a body holds. A receiver skips families that it does not know. */
-export type Family = typeof STATE | typeof USER;
-/** Messages between machines. */
-export const STATE = 0;
-/** Messages between processes. */
-export const USER = 1;
+export type Family = typeof STATE_FAMILY | typeof USER_FAMILY | typeof REPEATED_FAMILY;
+/** Messages between machines, one after another. */
+export const STATE_FAMILY = 0;
+/** Messages between processes, one after another. */
+export const USER_FAMILY = 1;
+/** Messages between processes that differ in their payloads only: what they have in common (u16 length first), then the payloads, each behind its length (u32). */
+export const REPEATED_FAMILY = 2;
+
+/** Messages that can stand in one segment are those of one stream. */
+export interface Stream {
+  readonly family: Family;
+  /** What the messages of a repeated stream have in common; empty for the others. */
+  readonly prelude: Uint8Array;
+}
+
+export const STATE: Stream = { family: STATE_FAMILY, prelude: new Uint8Array(0) };
+export const USER: Stream = { family: USER_FAMILY, prelude: new Uint8Array(0) };
+
+/** What one message adds to a segment besides its own bytes. */
+export const PAYLOAD_LENGTH_BYTES = 4;
+export const PRELUDE_LENGTH_BYTES = 2;
 
 export const FORMAT_VERSION = 1;
 export const CLUSTER_BYTES = 8;
@@ -52,10 +68,11 @@ export interface Envelope {
   readonly stamp: Stamp;
 }
 
-/** A run of messages of one family, each encoded already. */
+/** Messages of one stream, each encoded already. */
 export interface Segment {
-  readonly family: Family;
-  readonly chunks: Uint8Array[];
+  readonly stream: Stream;
+  readonly messages: Uint8Array[];
+  /** Of its content, as it is on the wire. */
   bytes: number;
 }
 
@@ -83,13 +100,9 @@ export class FrameWriter {
     frame.write(envelope.stamp, STAMP, "latin1");
     let position = this.#header.length;
     for (const segment of segments) {
-      frame[position] = segment.family;
+      frame[position] = segment.stream.family;
       frame.writeUInt32BE(segment.bytes, position + 1);
-      position += SEGMENT_BYTES;
-      for (const chunk of segment.chunks) {
-        frame.set(chunk, position);
-        position += chunk.length;
-      }
+      position = writeContent(frame, segment, position + SEGMENT_BYTES);
     }
     if (this.#seal !== undefined) frame.set(this.#seal.sign(subject, frame.subarray(0, position)), position);
     return frame;
@@ -100,6 +113,23 @@ export class FrameWriter {
     for (const segment of segments) size += SEGMENT_BYTES + segment.bytes;
     return size;
   }
+}
+
+function writeContent(frame: Buffer, segment: Segment, start: number): number {
+  const { family, prelude } = segment.stream;
+  const isRepeated = family === REPEATED_FAMILY;
+  let position = start;
+  if (isRepeated) {
+    frame.writeUInt16BE(prelude.length, position);
+    frame.set(prelude, position + PRELUDE_LENGTH_BYTES);
+    position += PRELUDE_LENGTH_BYTES + prelude.length;
+  }
+  for (const message of segment.messages) {
+    if (isRepeated) position = frame.writeUInt32BE(message.length, position);
+    frame.set(message, position);
+    position += message.length;
+  }
+  return position;
 }
 
 /** The parts of a frame whose layout holds. Nothing in it is proven yet; the byte arrays are views. */
@@ -134,10 +164,10 @@ export function readFrame(data: Uint8Array): RawFrame | "malformed" | "version" 
   };
 }
 
-/** A run of messages of one family, as it arrived: `messages` is a view. */
+/** A segment as it arrived: `content` is a view. */
 export interface RawSegment {
   readonly family: number;
-  readonly messages: Uint8Array;
+  readonly content: Uint8Array;
 }
 
 /** Undefined when the lengths do not add up. */
@@ -149,10 +179,49 @@ export function readSegments(body: Uint8Array): readonly RawSegment[] | undefine
     if (start > body.length) return undefined;
     const end = start + view.getUint32(position + 1);
     if (end > body.length) return undefined;
-    segments.push({ family: view.getUint8(position), messages: body.subarray(start, end) });
+    segments.push({ family: view.getUint8(position), content: body.subarray(start, end) });
     position = end;
   }
   return segments;
+}
+
+/** Goes over a repeated segment. */
+export class RepeatedReader {
+  /** A view. */
+  readonly prelude: Uint8Array;
+  /** Where the present payload stands in the segment. */
+  start = 0;
+  end: number;
+  readonly #content: Uint8Array;
+
+  private constructor(content: Uint8Array, preludeEnd: number) {
+    this.#content = content;
+    this.prelude = content.subarray(PRELUDE_LENGTH_BYTES, preludeEnd);
+    this.end = preludeEnd;
+  }
+
+  /** Undefined when the lengths do not add up. Nothing is read before that is known. */
+  static over(content: Uint8Array): RepeatedReader | undefined {
+    const { length } = content;
+    if (length < PRELUDE_LENGTH_BYTES) return undefined;
+    const preludeEnd = PRELUDE_LENGTH_BYTES + ((content[0] as number) << 8) + (content[1] as number);
+    let position = preludeEnd;
+    while (position + PAYLOAD_LENGTH_BYTES <= length) position += PAYLOAD_LENGTH_BYTES + lengthAt(content, position);
+    return position === length ? new RepeatedReader(content, preludeEnd) : undefined;
+  }
+
+  /** False: that was the last one. */
+  next(): boolean {
+    if (this.end === this.#content.length) return false;
+    this.start = this.end + PAYLOAD_LENGTH_BYTES;
+    this.end = this.start + lengthAt(this.#content, this.end);
+    return true;
+  }
+}
+
+function lengthAt(bytes: Uint8Array, position: number): number {
+  const [first, second, third, fourth] = [bytes[position], bytes[position + 1], bytes[position + 2], bytes[position + 3]];
+  return (((first as number) << 24) | ((second as number) << 16) | ((third as number) << 8) | (fourth as number)) >>> 0;
 }
 
 /** What the nodes of a cluster that share a secret prove to each other with. */

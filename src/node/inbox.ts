@@ -1,20 +1,20 @@
 import type { Messages } from "../bus/wire-schema.ts";
-
 import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
 import { MalformedError } from "../kernel/malformed.ts";
 import { Value } from "../kernel/value.ts";
 import type { NodeCore } from "./core.ts";
 import type { EarlyMessages } from "./early-messages.ts";
-import { STATE, USER } from "./frame.ts";
+import { type RawSegment, REPEATED_FAMILY, RepeatedReader, STATE_FAMILY, USER_FAMILY } from "./frame.ts";
 import type { AdmittedFrame } from "./frame-gate.ts";
-import { type UserMessage, userMessages } from "./message-wire.ts";
-import type { Messaging } from "./messaging.ts";
+import { type Prelude, preludes, type UserMessage, userMessages } from "./message-wire.ts";
+import { readPayload } from "./payload.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import { callError, RemoteReply, type ReplyChannel } from "./reply.ts";
+import type { Scopes } from "./scopes.ts";
 
 export interface InboxOptions {
   readonly core: NodeCore;
-  readonly messaging: Messaging;
+  readonly scopes: Scopes;
   readonly clusterMessages: Messages<ClusterMessage>;
   readonly early: EarlyMessages;
   readonly replies: ReplyChannel;
@@ -30,33 +30,26 @@ export class Inbox {
 
   /** Everything in a frame, in the order in which it was sent. Never throws. */
   take(frame: AdmittedFrame): void {
+    const { from, stamp } = frame;
     const { pump } = this.#options.core;
-    let isHeard = false;
-    for (const { family, messages } of frame.segments) {
-      if (family === STATE) {
-        isHeard = true;
-        this.#takeState(frame, messages);
-      } else if (family === USER) {
-        // Any frame is a sign of life, and so has to reach the machine before what it carries has effects.
-        if (!isHeard) pump.feed({ kind: "frame", from: frame.from, stamp: frame.stamp, messages: [] });
-        isHeard = true;
-        this.#takeUser(frame.from, messages);
-      } else {
-        this.#options.core.counts.messages.unknown += 1;
-      }
+    // Any frame is a sign of life, which has to reach the machine before what the frame carries has effects.
+    if (frame.segments[0]?.family !== STATE_FAMILY) pump.feed({ kind: "frame", from, stamp, messages: [] });
+    for (const segment of frame.segments) {
+      if (segment.family === STATE_FAMILY) this.#takeState(frame, segment);
+      else this.#takeFromProcesses(from, segment);
     }
   }
 
   /** What machines say in a frame, for one that is not to reach the machine. */
   stateOf(frame: AdmittedFrame): readonly ClusterMessage[] {
-    return frame.segments.flatMap(({ family, messages }) =>
-      family === STATE ? (this.#decode(this.#options.clusterMessages, messages) ?? []) : [],
+    return frame.segments.flatMap((segment) =>
+      segment.family === STATE_FAMILY ? this.#decode(this.#options.clusterMessages, segment.content) : [],
     );
   }
 
   /** A node has come up: what it said before can be heard. */
   nodeUp(node: NodeId): void {
-    for (const segment of this.#options.early.take(node)) this.#takeUser(node, segment);
+    for (const segment of this.#options.early.take(node)) this.#takeFromProcesses(node, segment);
   }
 
   /** What it said without ever coming up is void. */
@@ -64,81 +57,81 @@ export class Inbox {
     this.#options.core.counts.messages.tooEarly += this.#options.early.take(node).length;
   }
 
-  #takeState(frame: AdmittedFrame, bytes: Uint8Array): void {
-    const { core, clusterMessages } = this.#options;
-    const messages = this.#decode(clusterMessages, bytes);
+  #takeState(frame: AdmittedFrame, segment: RawSegment): void {
+    const { core, clusterMessages, scopes } = this.#options;
+    const messages = this.#decode(clusterMessages, segment.content);
     // It may tell of a scope that a node has opened.
-    this.#options.messaging.membershipChanged();
-    if (messages !== undefined)
-      core.pump.feed({ kind: "frame", from: frame.from, stamp: frame.stamp, messages });
+    scopes.membershipChanged();
+    core.pump.feed({ kind: "frame", from: frame.from, stamp: frame.stamp, messages });
   }
 
-  #takeUser(from: NodeId, bytes: Uint8Array): void {
-    if (!this.#options.core.machine.isUp(from)) {
-      this.#options.early.keep(from, bytes);
+  #takeFromProcesses(node: NodeId, segment: RawSegment): void {
+    const { core, early } = this.#options;
+    if (!core.machine.isUp(node)) {
+      early.keep(node, segment);
       return;
     }
-    const messages = this.#decode(userMessages, bytes);
-    if (messages === undefined) return;
-    for (const message of messages) this.#takeMessage(from, message);
+    switch (segment.family) {
+      case USER_FAMILY:
+        for (const message of this.#decode(userMessages, segment.content)) this.#takeMessage(node, message);
+        return;
+      case REPEATED_FAMILY:
+        this.#takeRepeated(node, segment.content);
+        return;
+      default:
+        core.counts.messages.unknown += 1;
+    }
   }
 
-  #decode<M>(table: Messages<M>, bytes: Uint8Array): readonly M[] | undefined {
-    const counts = this.#options.core.counts.messages;
+  #takeRepeated(node: NodeId, content: Uint8Array): void {
+    const reader = RepeatedReader.over(content);
+    if (reader === undefined) {
+      this.#malformed(new MalformedError("a repeated segment whose lengths do not add up"));
+      return;
+    }
+    const [prelude] = this.#decode(preludes, reader.prelude);
+    if (prelude === undefined) return;
+    if (isImpostor(node, prelude.from)) {
+      this.#malformed(new MalformedError(`messages of ${node} that claim to be from ${prelude.from}`));
+      return;
+    }
+    while (reader.next()) {
+      try {
+        this.#deliver(prelude, readPayload(content, reader.start, reader.end));
+      } catch (error) {
+        this.#malformed(error);
+      }
+    }
+  }
+
+  #deliver(prelude: Prelude, message: unknown): void {
+    const { counts, processes } = this.#options.core;
+    const { from } = prelude;
+    if (prelude.kind === "send") {
+      if (!processes.deliver(prelude.to, { message, from, reply: undefined }))
+        counts.messages.undelivered += 1;
+      return;
+    }
+    const scope = this.#options.scopes.get(prelude.scope);
+    if (scope === undefined) counts.messages.undelivered += 1;
+    else scope.groups.messaging.receive(prelude.group, message, from, prelude.except);
+  }
+
+  #takeMessage(node: NodeId, message: UserMessage): void {
     try {
-      return table.decodeAll(bytes, () => {
-        counts.unknown += 1;
-      });
+      if (message.kind === "call") this.#takeCall(node, message);
+      else this.#takeAnswer(node, message);
     } catch (error) {
       this.#malformed(error);
-      return undefined;
     }
   }
 
-  #takeMessage(from: NodeId, message: UserMessage): void {
-    try {
-      this.#dispatch(from, message);
-    } catch (error) {
-      this.#malformed(error);
-    }
-  }
-
-  /** @throws MalformedError when the payload is not a value */
-  #dispatch(node: NodeId, message: UserMessage): void {
-    const { clock, counts, machine, processes } = this.#options.core;
-    switch (message.kind) {
-      case "send": {
-        const from = checkSpeaker(node, message.from);
-        const delivery = { message: decode(message.payload), from, reply: undefined };
-        if (!processes.deliver(message.to, delivery)) counts.messages.undelivered += 1;
-        return;
-      }
-      case "call": {
-        const from = checkSpeaker(node, message.from);
-        const expiresAtMs = clock.now().monotonicMs + message.timeoutMs;
-        const reply = new RemoteReply(this.#options.replies, node, message.call, expiresAtMs);
-        processes.deliver(message.to, { message: decode(message.payload), from, reply });
-        return;
-      }
-      case "group": {
-        const reader = machine.groups(message.scope);
-        const from = checkSpeaker(node, message.from);
-        if (reader === undefined) counts.messages.undelivered += 1;
-        else
-          this.#options.messaging.deliverToGroup(
-            reader,
-            message.group,
-            decode(message.payload),
-            from,
-            message.except,
-          );
-        return;
-      }
-      case "reply":
-      case "failure":
-        this.#takeAnswer(node, message);
-        return;
-    }
+  #takeCall(node: NodeId, message: Extract<UserMessage, { kind: "call" }>): void {
+    const { clock, processes } = this.#options.core;
+    const { call, from, payload, timeoutMs, to } = message;
+    if (isImpostor(node, from)) throw new MalformedError(`a call of ${node} that claims to be from ${from}`);
+    const reply = new RemoteReply(this.#options.replies, node, call, clock.now().monotonicMs + timeoutMs);
+    processes.deliver(to, { message: Value.fromBytes(payload).get(), from, reply });
   }
 
   #takeAnswer(node: NodeId, message: Extract<UserMessage, { kind: "reply" | "failure" }>): void {
@@ -147,11 +140,24 @@ export class Inbox {
     if (call === undefined) {
       counts.messages.lateReplies += 1;
     } else if (message.kind === "reply") {
-      call.resolve(decode(message.payload));
+      call.resolve(Value.fromBytes(message.payload).get());
     } else {
       const { cause, mailbox, reason } = message;
       const error = reason?.kind === "error" ? reason.error : undefined;
       call.reject(callError(call.callee, { cause, error, mailbox: mailbox ?? 0 }));
+    }
+  }
+
+  /** Empty, and counted, when it cannot be read. */
+  #decode<M>(table: Messages<M>, bytes: Uint8Array): readonly M[] {
+    const counts = this.#options.core.counts.messages;
+    try {
+      return table.decodeAll(bytes, () => {
+        counts.unknown += 1;
+      });
+    } catch (error) {
+      this.#malformed(error);
+      return [];
     }
   }
 
@@ -167,12 +173,7 @@ export class Inbox {
   }
 }
 
-function decode(payload: Uint8Array): unknown {
-  return Value.fromBytes(payload).get();
-}
-
 /** A node speaks for its own processes only. */
-function checkSpeaker(node: NodeId, from: Pid | undefined): Pid | undefined {
-  if (from === undefined || nodeOfPid(from) === node) return from;
-  throw new MalformedError(`a message of ${node} that claims to be from ${from}`);
+function isImpostor(node: NodeId, from: Pid | undefined): boolean {
+  return from !== undefined && nodeOfPid(from) !== node;
 }

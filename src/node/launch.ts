@@ -3,7 +3,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { InvariantError, TimeoutError } from "../kernel/errors.ts";
 import { makeIncarnation, makeNodeId, type NodeId } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import { DEFAULT_SCOPE } from "./machine.ts";
+import { DEFAULT_SCOPE } from "./scope-set.ts";
 import { RunningNode } from "./running-node.ts";
 import type { NodeSettings } from "./settings.ts";
 import { Shell } from "./shell.ts";

@@ -11,6 +11,7 @@ import {
 import { MalformedError } from "../kernel/malformed.ts";
 import { quote } from "../kernel/quote.ts";
 import { exitReason } from "../monitor/reason-wire.ts";
+import { REPEATED_FAMILY, type Stream } from "./frame.ts";
 
 /** Why a call was not answered, where it was not the caller that gave up. */
 export type FailureCause =
@@ -31,18 +32,27 @@ const failureCause: Field<FailureCause> = {
   write: (held) => CAUSES.indexOf(held),
 };
 
-/**
- * What processes say to each other, on the wire: the segments of family `USER`. Payloads are values in their encoded form. A
- * process is named by its serial: the frame says whose it is.
- */
+/** What processes say to each other, where each message is different: the segments of family `USER_FAMILY`. Payloads are encoded values. */
 export const userMessages = defineMessages({
-  send: [90, { to: nat, payload: bytes, from: optional(pid) }],
+  /** To the process of that serial on the receiving node. */
   call: [91, { to: nat, call: nat, timeoutMs: nat, payload: bytes, from: optional(pid) }],
   reply: [92, { call: nat, payload: bytes }],
   /** `mailbox`: how many may wait there, for `mailboxFull`. `reason`: holds what the handler threw, for `threw`. */
   failure: [93, { call: nat, cause: failureCause, mailbox: optional(nat), reason: optional(exitReason) }],
-  /** To every member of the group on the receiving node. */
-  group: [94, { scope: text, group: text, payload: bytes, from: optional(pid), except: optional(pid) }],
 });
 
 export type UserMessage = MessageOf<typeof userMessages>;
+
+/** What the messages of a segment of family `REPEATED_FAMILY` have in common; each payload is an encoded value. */
+export const preludes = defineMessages({
+  send: [90, { to: nat, from: optional(pid) }],
+  /** To every member of the group on the receiving node. */
+  group: [94, { scope: text, group: text, from: optional(pid), except: optional(pid) }],
+});
+
+export type Prelude = MessageOf<typeof preludes>;
+
+/** A stream of messages that differ in their payloads only. */
+export function repeatedStream(prelude: Prelude): Stream {
+  return { family: REPEATED_FAMILY, prelude: preludes.encode(prelude) };
+}

@@ -42,6 +42,14 @@ export class Openings {
     else opening.requests.push(request);
   }
 
+  /** The scope is opened all the same; nobody waits for it. */
+  abandon(request: number): void {
+    for (const opening of this.#openings.values()) {
+      const index = opening.requests.indexOf(request);
+      if (index >= 0) opening.requests.splice(index, 1);
+    }
+  }
+
   answered(from: NodeId, scope: string): void {
     this.#openings.get(scope)?.waiting.delete(from);
   }

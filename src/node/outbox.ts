@@ -4,8 +4,8 @@ import { LimitExceededError } from "../kernel/errors.ts";
 import type { Stamp } from "../kernel/hlc.ts";
 import type { NodeId } from "../kernel/ids.ts";
 import { FlushWindow } from "./flush-window.ts";
-import { type Family, type FrameWriter, OVERHEAD_BYTES, SEGMENT_BYTES, STATE } from "./frame.ts";
-import { OutgoingFrame, type Route } from "./outgoing-frame.ts";
+import { type FrameWriter, OVERHEAD_BYTES, STATE, type Stream } from "./frame.ts";
+import { framingBytes, OutgoingFrame, type Route } from "./outgoing-frame.ts";
 import type { Subjects } from "./subjects.ts";
 
 /** A frame that has this much is sent at once: larger ones save nothing more, and hold up what stands behind them. */
@@ -86,40 +86,35 @@ export class Outbox {
    * @param copies how many frames it goes into
    * @throws LimitExceededError
    */
-  checkRoom(messageBytes: number, copies: number): void {
+  checkRoom(stream: Stream, message: Uint8Array, copies: number): void {
     const { connection, outboundBytes } = this.#options;
-    const largest = connection.maxPayload - OVERHEAD_BYTES - SEGMENT_BYTES;
-    if (messageBytes > largest) {
-      throw new LimitExceededError(
-        "messageBytes",
-        largest,
-        `a message takes ${messageBytes} bytes on the bus, which carries no more`,
-      );
+    const bytes = framingBytes(stream) + message.length;
+    const largest = connection.maxPayload - OVERHEAD_BYTES;
+    if (bytes > largest) {
+      const what = `a message takes ${bytes} bytes on the bus, which carries no more`;
+      throw new LimitExceededError("messageBytes", largest, what);
     }
     const queuedBytes = this.queuedBytes;
-    if (queuedBytes + messageBytes * copies <= outboundBytes) return;
+    if (queuedBytes + bytes * copies <= outboundBytes) return;
     const plight = connection.connected ? "" : ", which is not connected";
-    throw new LimitExceededError(
-      "outboundBytes",
-      outboundBytes,
-      `${queuedBytes} bytes wait for the bus${plight}`,
-    );
+    const what = `${queuedBytes} bytes wait for the bus${plight}`;
+    throw new LimitExceededError("outboundBytes", outboundBytes, what);
   }
 
-  sendTo(node: NodeId, family: Family, message: Uint8Array): void {
-    if (family === STATE && !this.#takesState(message)) return;
+  sendTo(node: NodeId, stream: Stream, message: Uint8Array): void {
+    if (stream === STATE && !this.#takesState(message)) return;
     if (this.#wide !== undefined) this.#closeWide();
     const route = this.#routes.get(node) ?? this.#addRoute(node);
     if (route.open === undefined) {
       route.open = new OutgoingFrame(route);
       this.#direct.push(route.open);
     }
-    this.#append(route.open, family, message);
+    this.#append(route.open, stream, message);
   }
 
   /** @param subject one that several nodes may listen on */
-  sendWide(subject: string, family: Family, message: Uint8Array): void {
-    if (family === STATE && !this.#takesState(message)) return;
+  sendWide(subject: string, stream: Stream, message: Uint8Array): void {
+    if (stream === STATE && !this.#takesState(message)) return;
     if (this.#direct.length > 0) this.#closeDirect();
     const route = this.#wideRoutes.get(subject) ?? this.#addWideRoute(subject);
     if (this.#wide !== undefined && this.#wide.route !== route) this.#closeWide();
@@ -127,7 +122,7 @@ export class Outbox {
       this.#wide = new OutgoingFrame(route);
       route.open = this.#wide;
     }
-    this.#append(this.#wide, family, message);
+    this.#append(this.#wide, stream, message);
   }
 
   /** Sends the open frames. */
@@ -180,12 +175,12 @@ export class Outbox {
     this.#waitingBytes = 0;
   }
 
-  #append(open: OutgoingFrame, family: Family, message: Uint8Array): void {
+  #append(open: OutgoingFrame, stream: Stream, message: Uint8Array): void {
     const most = Math.min(FRAME_BYTES, this.#options.connection.maxPayload - OVERHEAD_BYTES);
-    const frame =
-      open.bytes > 0 && open.bytes + SEGMENT_BYTES + message.length > most ? this.#renew(open) : open;
+    const isFull = open.bytes > 0 && open.bytes + framingBytes(stream) + message.length > most;
+    const frame = isFull ? this.#renew(open) : open;
     if (this.#openBytes === 0) this.#options.onPending();
-    this.#openBytes += frame.append(family, message);
+    this.#openBytes += frame.append(stream, message);
   }
 
   /** Sends a full frame, and puts an empty one in its place. */

@@ -1,4 +1,17 @@
-import { type Family, SEGMENT_BYTES, type Segment, STATE, USER } from "./frame.ts";
+import {
+  PAYLOAD_LENGTH_BYTES,
+  PRELUDE_LENGTH_BYTES,
+  REPEATED_FAMILY,
+  SEGMENT_BYTES,
+  type Segment,
+  STATE_FAMILY,
+  type Stream,
+} from "./frame.ts";
+
+/** What a message may add to a frame besides its own bytes, when it begins a segment. */
+export function framingBytes(stream: Stream): number {
+  return SEGMENT_BYTES + PRELUDE_LENGTH_BYTES + stream.prelude.length + PAYLOAD_LENGTH_BYTES;
+}
 
 /** A place that frames are sent to. */
 export interface Route {
@@ -25,26 +38,29 @@ export class OutgoingFrame {
   }
 
   /** @returns how many bytes larger the frame is now */
-  append(family: Family, message: Uint8Array): number {
+  append(stream: Stream, message: Uint8Array): number {
     const before = this.bytes;
-    const last = this.segments[this.segments.length - 1];
-    if (last !== undefined && last.family === family) {
-      last.chunks.push(message);
-      last.bytes += message.length;
-    } else {
-      this.segments.push({ family, chunks: [message], bytes: message.length });
-      this.bytes += SEGMENT_BYTES;
+    const { family, prelude } = stream;
+    let last = this.segments[this.segments.length - 1];
+    if (last === undefined || last.stream !== stream) {
+      const bytes = family === REPEATED_FAMILY ? PRELUDE_LENGTH_BYTES + prelude.length : 0;
+      last = { stream, messages: [], bytes };
+      this.segments.push(last);
+      this.bytes += SEGMENT_BYTES + bytes;
     }
-    this.bytes += message.length;
-    if (family === USER) this.userMessages += 1;
-    else this.stateMessages += 1;
+    const added = message.length + (family === REPEATED_FAMILY ? PAYLOAD_LENGTH_BYTES : 0);
+    last.messages.push(message);
+    last.bytes += added;
+    this.bytes += added;
+    if (family === STATE_FAMILY) this.stateMessages += 1;
+    else this.userMessages += 1;
     return this.bytes - before;
   }
 
   /** Takes out what the machines will repair anyway. */
   dropState(): void {
     if (this.stateMessages === 0) return;
-    this.segments = this.segments.filter((segment) => segment.family !== STATE);
+    this.segments = this.segments.filter((segment) => segment.stream.family !== STATE_FAMILY);
     this.bytes = this.segments.reduce((sum, segment) => sum + SEGMENT_BYTES + segment.bytes, 0);
     this.stateMessages = 0;
   }

@@ -66,6 +66,7 @@ export interface NodeParts {
   readonly core: NodeCore;
   readonly deadlines: Deadlines;
   readonly turn: Turn;
+  readonly runQueue: RunQueue;
   readonly log: LogLimiter;
   readonly messaging: Messaging;
   readonly monitors: MonitorTable;
@@ -80,17 +81,17 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
   const { secrets } = settings;
   const deadlines = new Deadlines(makings.clock);
   const seal = secrets.length === 0 ? undefined : new Seal(secrets);
-  const { core, log, turn, useEffects } = makeCore(makings, hooks, deadlines, seal);
+  const { core, log, runQueue, turn, useEffects } = makeCore(makings, hooks, deadlines, seal);
   const messaging = new Messaging(core);
   const monitors = new MonitorTable(core.pump, core.limits.monitors);
-  const scopes = new Scopes(core, messaging, connection, settings.resolve);
+  const scopes = new Scopes(core, connection, settings.resolve);
   const nodes = new WatchHub<NodeEvent>({
     quota: core.watchQuota,
     watchQueue: core.limits.watchQueue,
     snapshot: (kind) => ({ kind, nodes: core.machine.nodes() }),
     onInterest: () => {},
   });
-  const inbox = makeInbox(core, messaging, deadlines, log);
+  const inbox = makeInbox(core, scopes, deadlines, log);
   const { onFatal, onReady } = hooks;
   useEffects(
     new Effects({
@@ -98,7 +99,6 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
       connection,
       clusterMessages,
       inbox,
-      messaging,
       monitors,
       scopes,
       nodes,
@@ -107,13 +107,14 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
     }),
   );
   const gate = makeGate(core, scopes, seal, log);
-  return { core, deadlines, turn, log, messaging, monitors, scopes, nodes, inbox, gate };
+  return { core, deadlines, turn, runQueue, log, messaging, monitors, scopes, nodes, inbox, gate };
 }
 
 interface CoreParts {
   readonly core: NodeCore;
   readonly log: LogLimiter;
   readonly turn: Turn;
+  readonly runQueue: RunQueue;
   /** The pump and what carries out its effects need each other: the latter comes last. */
   readonly useEffects: (effects: Effects) => void;
 }
@@ -177,13 +178,14 @@ function makeCore(
     core,
     log,
     turn,
+    runQueue,
     useEffects: (made) => {
       effects = made;
     },
   };
 }
 
-function makeInbox(core: NodeCore, messaging: Messaging, deadlines: Deadlines, log: LogLimiter): Inbox {
+function makeInbox(core: NodeCore, scopes: Scopes, deadlines: Deadlines, log: LogLimiter): Inbox {
   const { counts, message, outbox } = core;
   const early = new EarlyMessages({
     deadlines,
@@ -195,11 +197,11 @@ function makeInbox(core: NodeCore, messaging: Messaging, deadlines: Deadlines, l
     counts.messages.repliesDropped += 1;
     log.warn({ error }, "answers to calls are dropped");
   };
-  return new Inbox({ core, messaging, clusterMessages, early, replies: { outbox, message, onReplyDropped } });
+  return new Inbox({ core, scopes, clusterMessages, early, replies: { outbox, message, onReplyDropped } });
 }
 
 function makeGate(core: NodeCore, scopes: Scopes, seal: Seal | undefined, log: LogLimiter): FrameGate {
-  const { counts, machine, self, subjects } = core;
+  const { counts, logger, machine, self, subjects } = core;
   const name = nameOfNode(self);
   return new FrameGate({
     ...{ self, subjects, seal },
@@ -220,7 +222,9 @@ function makeGate(core: NodeCore, scopes: Scopes, seal: Seal | undefined, log: L
     isUp: (node) => machine.isUp(node),
     onDrop: (cause, subject) => {
       counts.dropped[cause] += 1;
-      log.warn({ cause, subject }, `frames are dropped: ${cause}`);
+      // Copies of what was sent around a reconnect come again by design.
+      if (cause === "replayed" || cause === "stale") logger.debug({ cause, subject }, "a frame is dropped");
+      else log.warn({ cause, subject }, `frames are dropped: ${cause}`);
     },
   });
 }

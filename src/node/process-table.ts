@@ -52,16 +52,25 @@ export class ProcessTable {
     this.#bySerial.delete(process.serial);
   }
 
-  /** False: there is no such process. One whose mailbox is full is: the message is dropped, and counted, or the call refused. */
+  get(serial: number): LocalProcess | undefined {
+    return this.#bySerial.get(serial);
+  }
+
+  /** False: there is no such process. */
   deliver(serial: number, delivery: Delivery): boolean {
     const process = this.#bySerial.get(serial);
     if (process === undefined) {
       delivery.reply?.fail({ cause: "noSuchProcess" });
       return false;
     }
+    this.deliverTo(process, delivery);
+    return true;
+  }
+
+  /** Into a mailbox. When that is full the message is dropped, and counted, or the call refused. */
+  deliverTo(process: LocalProcess, delivery: Delivery): void {
     if (process.deliver(delivery)) this.#counts.messages.delivered += 1;
     else this.#refuse(process, delivery);
-    return true;
   }
 
   /** Undefined for a pid of another node, and for a dead one. */

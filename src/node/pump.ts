@@ -15,6 +15,7 @@ export class Pump {
   readonly #alarm: Alarm;
   #inputs: NodeInput[] = [];
   #afterwards: (() => void)[] = [];
+  #steps = 0;
   #running = false;
   #closed = false;
 
@@ -30,6 +31,11 @@ export class Pump {
     this.#carryOut = carryOut;
     this.#onBug = onBug;
     this.#alarm = new Alarm(clock, () => this.feed({ kind: "tick" }));
+  }
+
+  /** How many steps the machine has made: as long as it stays the same, so do the tables. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** How late a timer has been, at worst. */
@@ -66,6 +72,7 @@ export class Pump {
   }
 
   #step(input: NodeInput): void {
+    this.#steps += 1;
     let effects: readonly NodeEffect[];
     try {
       effects = this.#machine.step(input, this.#clock.now());

@@ -41,7 +41,7 @@ export class LocalReply implements ReplyTo {
   }
 
   get expiresAtMs(): number {
-    return this.#call.dueAtMs;
+    return this.#call.settled ? Number.NEGATIVE_INFINITY : this.#call.dueAtMs;
   }
 
   answer(value: unknown): void {
@@ -100,7 +100,7 @@ export class RemoteReply implements ReplyTo {
     const { outbox } = this.#channel;
     try {
       const encoded = userMessages.encode(message);
-      outbox.checkRoom(encoded.length, 1);
+      outbox.checkRoom(USER, encoded, 1);
       outbox.sendTo(this.#node, USER, encoded);
     } catch (error) {
       this.#channel.onReplyDropped(error);

@@ -8,19 +8,19 @@ export interface Runnable {
   runSome(budget: Budget): boolean;
 }
 
-/** Handlers run in one turn of the event loop before it goes round. */
-const MESSAGES_PER_TURN = 2_048;
+/** How long handlers keep the event loop before it goes round. */
+const RUN_MS = 20;
 
-/** And how long: a turn is over after this, however few they were. */
-const TURN_MS = 10;
+/** And how many of them: on a clock that stands still, as virtual ones do, time alone is no bound. */
+const MESSAGES_PER_RUN = 65_536;
 
 /** How many handlers run between two looks at the clock. */
 const MESSAGES_PER_LOOK = 64;
 
-/** What may still be done in this turn, by all processes of the node together. */
+/** What may still be done in this run, by all processes of the node together. */
 export class Budget {
   readonly #clock: Clock;
-  #left = MESSAGES_PER_TURN;
+  #left = MESSAGES_PER_RUN;
   #endsAtMs = 0;
 
   constructor(clock: Clock) {
@@ -28,15 +28,15 @@ export class Budget {
   }
 
   renew(): void {
-    this.#left = MESSAGES_PER_TURN;
-    this.#endsAtMs = this.#clock.now().monotonicMs + TURN_MS;
+    this.#left = MESSAGES_PER_RUN;
+    this.#endsAtMs = this.#clock.now().monotonicMs + RUN_MS;
   }
 
   get hasLeft(): boolean {
     return this.#left > 0;
   }
 
-  /** Takes one message's worth. False: this turn is over. */
+  /** Takes one message's worth. False: this run is over. */
   take(): boolean {
     if (this.#left <= 0) return false;
     this.#left -= 1;
@@ -51,6 +51,7 @@ export class RunQueue {
   readonly #budget: Budget;
   readonly #onReady: () => void;
   #ready: Runnable[] = [];
+  #running = false;
 
   /** @param onReady somebody has to call `run` at the end of this turn */
   constructor(clock: Clock, onReady: () => void) {
@@ -70,7 +71,10 @@ export class RunQueue {
     return this.#budget;
   }
 
+  /** Lets everyone work who has something to do, or for as long as a run may last: then the rest is for the end of this turn. */
   run(): void {
+    if (this.#running || this.#ready.length === 0) return;
+    this.#running = true;
     this.#budget.renew();
     // Those that become ready meanwhile stand behind, and have their turn too while the budget lasts.
     const ready = this.#ready;
@@ -83,6 +87,7 @@ export class RunQueue {
       ready.push(runnable);
     }
     ready.splice(0, next);
+    this.#running = false;
     if (ready.length > 0) this.#onReady();
   }
 }

@@ -2,10 +2,10 @@ import { InvalidArgumentError } from "../kernel/errors.ts";
 import { checkNodeId, type NodeId, nameOfNode } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import type { NodeEvent, NodeView } from "../monitor/types.ts";
+import { holderOf } from "./addressing.ts";
 import { checkFunction, checkOptions, checkSignal, toPid, waiting } from "./arguments.ts";
 import { drain } from "./drain.ts";
 import { waitUntilFlushed } from "./flushed.ts";
-import { DEFAULT_SCOPE } from "./machine.ts";
 import { MonitorTable } from "./monitors.ts";
 import type { NodeParts } from "./parts.ts";
 import type { Shell } from "./shell.ts";
@@ -92,7 +92,13 @@ export class RunningNode implements ClusterNode {
     const { monitors } = this.#parts;
     if (typeof target === "object" && target !== null && !("pid" in target)) {
       if ("node" in target) return monitors.ofNode(checkNodeId(target.node));
-      if ("name" in target) return this.#monitorName(target.name, target.scope);
+      if ("name" in target) {
+        const { machine, self } = this.#parts.core;
+        const holder = holderOf(machine, target.name, target.scope);
+        if (holder === undefined)
+          return MonitorTable.fired({ node: self, reason: { kind: "noSuchProcess" } });
+        return monitors.ofPid(holder);
+      }
     }
     return monitors.ofPid(toPid(target, "target"));
   }
@@ -150,17 +156,5 @@ export class RunningNode implements ClusterNode {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  /** Its holder now. */
-  #monitorName(name: string, scope: string | undefined): Monitor {
-    const { machine, self } = this.#parts.core;
-    const scopeName = scope === undefined ? DEFAULT_SCOPE : checkText(scope, "scope");
-    const reader = machine.names(scopeName);
-    if (reader === undefined)
-      throw new InvalidArgumentError("scope", scopeName, "a scope that this node has opened");
-    const holder = reader.whereis(checkText(name, "name"))?.pid;
-    if (holder === undefined) return MonitorTable.fired({ node: self, reason: { kind: "noSuchProcess" } });
-    return this.#parts.monitors.ofPid(holder);
   }
 }

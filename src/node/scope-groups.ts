@@ -5,9 +5,9 @@ import { checkText } from "../kernel/text.ts";
 import { Value } from "../kernel/value.ts";
 import { checkFunction, checkOptions, checkSignal, toPid, toPids } from "./arguments.ts";
 import type { NodeCore } from "./core.ts";
+import { GroupMessaging } from "./group-messaging.ts";
 import type { GroupReader } from "./machine-types.ts";
 import { MemberPicker } from "./member-picker.ts";
-import type { Messaging } from "./messaging.ts";
 import type { Groups, PickStrategy, PidLike, PublishOptions, WatchIterator, WatchOptions } from "./types.ts";
 import { WatchHub } from "./watch-hub.ts";
 
@@ -16,20 +16,15 @@ export class ScopeGroups implements Groups {
   readonly #core: NodeCore;
   readonly #scope: string;
   readonly #reader: GroupReader;
-  readonly #messaging: Messaging;
   readonly #picker: MemberPicker;
+  /** What is published, here and elsewhere. */
+  readonly messaging: GroupMessaging;
   /** Those who watch: the effects of the machine go here. */
   readonly hub: WatchHub<GroupEvent>;
 
-  constructor(
-    core: NodeCore,
-    messaging: Messaging,
-    scope: string,
-    reader: GroupReader,
-    onInterest: (watched: boolean) => void,
-  ) {
+  constructor(core: NodeCore, scope: string, reader: GroupReader, onInterest: (watched: boolean) => void) {
     this.#core = core;
-    this.#messaging = messaging;
+    this.messaging = new GroupMessaging(core, scope, reader);
     this.#scope = scope;
     this.#reader = reader;
     this.#picker = new MemberPicker(reader, core.random.fork(`pick:${scope}`));
@@ -109,7 +104,7 @@ export class ScopeGroups implements Groups {
   publish(group: string, message: unknown, options?: PublishOptions): number {
     this.#core.checkOpen();
     checkText(group, "group");
-    return this.#messaging.publish(this.#scope, this.#reader, group, message, checkOptions(options));
+    return this.messaging.publish(group, message, checkOptions(options));
   }
 
   watch(group?: string, options?: WatchOptions): WatchIterator<GroupEvent> {

@@ -1,6 +1,7 @@
 import type { Commands } from "../global/commands.ts";
 import type { NameMessage } from "../global/messages.ts";
-import { NameMachine, type NameMachinePort } from "../global/name-machine.ts";
+import { NameMachine } from "../global/name-machine.ts";
+import type { NameMachinePort } from "../global/name-parts.ts";
 import { GroupTable } from "../groups/group-table.ts";
 import type { GroupEvent } from "../groups/types.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
@@ -144,6 +145,17 @@ export class ScopeMachine {
   processExited(pid: Pid, serial: number, reason: ExitReason, nowMs: number): void {
     const named = this.names.prepareExit(pid, reason);
     if (named || this.groups.groupsOf(pid).length > 0) this.#write({ kind: "exit", serial, reason });
+    this.settle(nowMs);
+  }
+
+  resolved(clash: string, outcome: Parameters<NameMachine["resolved"]>[1], nowMs: number): void {
+    this.names.resolved(clash, outcome, nowMs);
+    this.settle(nowMs);
+  }
+
+  /** Hands arbitration over. */
+  leave(nowMs: number): void {
+    this.names.leave(nowMs);
     this.settle(nowMs);
   }
 

@@ -3,7 +3,6 @@ import { InvariantError, LimitExceededError, type RollcallError } from "../kerne
 import type { Resolver } from "../resolve/types.ts";
 import type { NodeCore } from "./core.ts";
 import type { ResolverRef } from "./machine-types.ts";
-import type { Messaging } from "./messaging.ts";
 import { ScopeGroups } from "./scope-groups.ts";
 import { ScopeNames } from "./scope-names.ts";
 import { Subjects } from "./subjects.ts";
@@ -21,7 +20,7 @@ export class OpenScope implements Scope {
   #namesWatched = false;
   #groupsWatched = false;
 
-  constructor(core: NodeCore, messaging: Messaging, scope: string, resolver: ResolverRef) {
+  constructor(core: NodeCore, scope: string, resolver: ResolverRef) {
     const names = core.machine.names(scope);
     const groups = core.machine.groups(scope);
     if (names === undefined || groups === undefined)
@@ -33,7 +32,7 @@ export class OpenScope implements Scope {
       this.#namesWatched = watched;
       this.#tellInterest();
     });
-    this.groups = new ScopeGroups(core, messaging, scope, groups, (watched) => {
+    this.groups = new ScopeGroups(core, scope, groups, (watched) => {
       this.#groupsWatched = watched;
       this.#tellInterest();
     });
@@ -53,15 +52,13 @@ export class OpenScope implements Scope {
 /** The scopes of one node. */
 export class Scopes {
   readonly #core: NodeCore;
-  readonly #messaging: Messaging;
   readonly #connection: BusConnection;
   readonly #defaultResolver: Resolver;
   readonly #open = new Map<string, OpenScope>();
   readonly #hashes = new Set<string>();
 
-  constructor(core: NodeCore, messaging: Messaging, connection: BusConnection, defaultResolver: Resolver) {
+  constructor(core: NodeCore, connection: BusConnection, defaultResolver: Resolver) {
     this.#core = core;
-    this.#messaging = messaging;
     this.#connection = connection;
     this.#defaultResolver = defaultResolver;
   }
@@ -99,12 +96,17 @@ export class Scopes {
       (request) => ({ kind: "openScope", request, scope, resolver }),
       // At once, for the effects that follow already concern it.
       () => {
-        opened ??= new OpenScope(this.#core, this.#messaging, scope, resolver);
+        opened ??= new OpenScope(this.#core, scope, resolver);
         this.#open.set(scope, opened);
       },
     );
     if (opened === undefined) throw new InvariantError(`scope ${scope} is open`);
     return opened;
+  }
+
+  /** Nodes came, went, or opened a scope. */
+  membershipChanged(): void {
+    for (const scope of this.#open.values()) scope.groups.messaging.membershipChanged();
   }
 
   close(error: RollcallError | undefined): void {

@@ -10,7 +10,7 @@ import { ClaimRunner } from "./claim-runner.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { STATE } from "./frame.ts";
 import type { AdmittedFrame } from "./frame-gate.ts";
-import { DEFAULT_SCOPE } from "./machine.ts";
+import { DEFAULT_SCOPE } from "./scope-set.ts";
 import { assembleNode, type NodeMakings, type NodeParts } from "./parts.ts";
 import { clusterMessages } from "./protocol.ts";
 import { Subjects } from "./subjects.ts";
@@ -99,13 +99,18 @@ export class Shell {
   onMessage(subject: string, data: Uint8Array): void {
     // An empty message is a probe, which the bus itself answers when nobody gets it.
     if (data.length === 0 || this.#phase === "stopped") return;
-    const { core, gate, inbox } = this.parts;
+    const { core, gate, inbox, runQueue } = this.parts;
     core.counts.framesReceived += 1;
     core.counts.bytesReceived += data.length;
     const frame = gate.admit(subject, data);
     if (frame === undefined) return;
-    if (this.#phase === "claiming") this.#takeClaimAnswer(frame);
-    else inbox.take(frame);
+    if (this.#phase === "claiming") {
+      this.#takeClaimAnswer(frame);
+      return;
+    }
+    inbox.take(frame);
+    // At once, and not at the end of the turn: before that a socket is read 32 times, which can fill any mailbox.
+    runQueue.run();
   }
 
   onNoResponders(subject: string): void {

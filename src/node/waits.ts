@@ -53,7 +53,12 @@ export class Wait<T> implements Due {
     if (this.#settled) return;
     const lagging = this.lagging();
     this.gaveUp();
-    this.reject(new TimeoutError(this.#options.operation, this.#options.timeoutMs, lagging));
+    this.reject(new TimeoutError(this.describe(this.#options.operation), this.#options.timeoutMs, lagging));
+  }
+
+  /** What a `TimeoutError` calls it. */
+  protected describe(operation: string): string {
+    return operation;
   }
 
   /** Called once, whatever ended the wait. */

@@ -161,9 +161,14 @@ export class Replication<Op> {
     this.#unsentBytes = 0;
   }
 
+  /**
+   * Whoever knows nothing yet gets what stands, though the tail may reach back to the beginning: that is never more, and
+   * nobody must see what has long ended pass by once again as if it were news.
+   */
   #answer(to: NodeId, after: number, snapshot: boolean, nowMs: number): void {
     this.flush();
-    const missing = snapshot ? undefined : this.#log.after(after, OPERATIONS_PER_MESSAGE);
+    const knowsNothing = after === 0 && this.#log.position > 0;
+    const missing = snapshot || knowsNothing ? undefined : this.#log.after(after, OPERATIONS_PER_MESSAGE);
     if (missing === undefined) {
       this.#snapshots.begin(to, this.#log.position, nowMs);
       return;

@@ -87,7 +87,10 @@ export class SnapshotServer<Op> {
         pause: !last && chunk === index + CHUNKS_PER_REQUEST - 1,
         entries: served.entries.slice(start, end),
       });
-      if (last) return;
+      if (!last) continue;
+      // Should some of it be lost, the receiver asks again, and gets a newer one.
+      this.#served.delete(to);
+      return;
     }
   }
 

@@ -111,6 +111,20 @@ describe("the embedded broker speaks core NATS to any client", () => {
     expect(heard.sort()).toEqual(["loud from loud", "loud from quiet", "quiet from loud"]);
   });
 
+  test("a subscription that is to end after two messages ends, also when it had two already", async () => {
+    await startHost();
+    const raw = new RawClient();
+    await raw.says("INFO");
+    const publish = "PUB t 0\r\n\r\n";
+    raw.socket.write(
+      `CONNECT {}\r\nSUB t 1\r\nUNSUB 1 2\r\n${publish.repeat(4)}SUB t 2\r\n${publish.repeat(2)}UNSUB 2 1\r\n`,
+    );
+    raw.socket.write(`${publish}PING\r\n`);
+    await raw.says("PONG");
+    expect(raw.text.match(/MSG t 1 0/g)).toHaveLength(2);
+    expect(raw.text.match(/MSG t 2 0/g)).toHaveLength(2);
+  });
+
   test("`>` takes one token or more, `*` exactly one, and neither matches inside a token", async () => {
     await startHost();
     const raw = new RawClient();

@@ -81,6 +81,11 @@ describe("the first connect", () => {
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
+  test("a host name none of whose addresses answers is named with the reason", async () => {
+    const failure = BusPeer.connect(natsBus({ servers: `localhost:${await freePort()}` }), "a");
+    await expect(failure).rejects.toThrow(/localhost:\d+ \(.*ECONNREFUSED/);
+  });
+
   test("a listener that never speaks is given up in time, and no socket is left", async () => {
     const silent = await SilentServer.start();
     disposables.push(silent);
@@ -113,29 +118,40 @@ describe("the first connect", () => {
     await eventually(() => silent.open === 0);
   });
 
-  test("an abort while the server greets but does not answer rejects it too, and leaves no socket", async () => {
-    const info = JSON.stringify({
+  test("an abort while the server hesitates rejects it too; when the server comes round, nobody stays connected", async () => {
+    const info = {
       server_id: "X",
       server_name: "x",
       version: "2.9.0",
       proto: 1,
-      max_payload: 1024,
+      max_payload: 1_024,
       client_id: 1,
+    };
+    let heard = "";
+    const slow = await SilentServer.start({
+      greeting: `INFO ${JSON.stringify(info)}\r\n`,
+      reply: (data) => {
+        heard += data;
+        return "";
+      },
     });
-    const mute = await SilentServer.start({ greeting: `INFO ${info}\r\n` });
-    disposables.push(mute);
+    disposables.push(slow);
     const controller = new AbortController();
-    const bus = natsBus({ servers: `127.0.0.1:${mute.port}`, dialTimeoutMs: 300 });
-    const failure = BusPeer.connect(bus, "a", { signal: controller.signal });
-    setTimeout(() => controller.abort(new Error("enough")), 100);
+    const failure = BusPeer.connect(natsBus({ servers: `127.0.0.1:${slow.port}` }), "a", {
+      signal: controller.signal,
+    });
+    await eventually(() => heard.includes("PING"));
+    controller.abort(new Error("enough"));
     await expect(failure).rejects.toThrow("enough");
-    await eventually(() => mute.open === 0);
+    slow.say("PONG\r\n");
+    await eventually(() => slow.open === 0);
   });
 
   test("a server that was down at first is not forgotten", async () => {
     const port = await freePort();
     const up = await startServer();
-    const peer = await connectPeer(natsBus({ servers: [`127.0.0.1:${port}`, up.url] }), "a");
+    const servers = [`127.0.0.1:${port}`, `127.0.0.1:${await freePort()}`, up.url];
+    const peer = await connectPeer(natsBus({ servers }), "a");
     await up.kill();
     await startServer({ port });
     await eventually(() => peer.connection.epoch === 2 && peer.connection.connected);

@@ -58,6 +58,14 @@ describe("VirtualClock", () => {
     expect(order).toEqual(["first", "end at 1", "end of the end", "second"]);
   });
 
+  test("a step does not end before the turn that it began", () => {
+    const clock = new VirtualClock();
+    const order: string[] = [];
+    clock.after(1, () => clock.endOfTurn(() => order.push("end")));
+    clock.runNext();
+    expect(order).toEqual(["end"]);
+  });
+
   test("what is put at the end of a turn outside any timer runs at the next step", () => {
     const clock = new VirtualClock();
     const order: string[] = [];

@@ -15,4 +15,5 @@ export const ALLOWED: readonly Allowance[] = [
     ["performance.now", "Date.now", "setTimeout", "setImmediate"],
     "the one real clock",
   ),
+  ...allow("src/cli/demo.ts", ["node:events"], "waits for a server of Node's own to listen and to close"),
 ];

@@ -37,7 +37,7 @@ export class BusPeer {
       random: new SeededRandom(`peer ${this.name}`),
       ...extra,
       onMessage: (subject: string, data: Uint8Array) => {
-        this.calls.push({ kind: "message", subject, data: data.slice() });
+        this.calls.push({ kind: "message", subject, data: new Uint8Array(data) });
         this.onMessage?.(subject, data);
       },
       onNoResponders: (subject: string) => void this.calls.push({ kind: "noResponders", subject }),

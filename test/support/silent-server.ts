@@ -5,6 +5,7 @@ export class SilentServer implements AsyncDisposable {
   readonly port: number;
   readonly #close: () => Promise<void>;
   readonly #sockets: Set<Socket>;
+  #connections = 0;
 
   private constructor(port: number, sockets: Set<Socket>, close: () => Promise<void>) {
     this.port = port;
@@ -33,9 +34,25 @@ export class SilentServer implements AsyncDisposable {
       server.listen({ host: "127.0.0.1", port: options.port ?? 0, exclusive: true }, () => {
         const address = server.address();
         if (address === null || typeof address === "string") reject(new Error("no port"));
-        else resolve(new SilentServer(address.port, sockets, close));
+        else {
+          const silent = new SilentServer(address.port, sockets, close);
+          server.on("connection", () => {
+            silent.#connections += 1;
+          });
+          resolve(silent);
+        }
       });
     });
+  }
+
+  /** To everybody who is connected. */
+  say(text: string): void {
+    for (const socket of this.#sockets) socket.write(text);
+  }
+
+  /** Connections there have been. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** Connections that are open now. */

@@ -57,6 +57,11 @@ export class TcpProxy implements AsyncDisposable {
 
   stall(): void {
     this.#state = "stalled";
+    this.stallOpen();
+  }
+
+  /** As `stall`, for what is open now; new connections pass. */
+  stallOpen(): void {
     for (const { near, far } of this.#pairs) {
       near.pause();
       far.pause();

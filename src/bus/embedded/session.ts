@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { loose } from "../nats/client.ts";
+import { loose } from "../loose.ts";
 import type { Broker } from "./broker.ts";
 import { CommandParser, type CommandSink } from "./command-parser.ts";
 import type { BrokerLimits } from "./limits.ts";
@@ -69,7 +69,6 @@ export class Session implements CommandSink {
   refuse(reason: string): void {
     if (this.#ended) return;
     this.#say(`-ERR '${reason}'`);
-    this.flush();
     this.hangUp();
   }
 

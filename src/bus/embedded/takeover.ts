@@ -1,6 +1,7 @@
 import type { Cancel } from "../../kernel/clock.ts";
 import { fraction, type Random } from "../../kernel/random.ts";
-import { loose, type NatsServerInfo } from "../nats/client.ts";
+import { loose } from "../loose.ts";
+import type { NatsServerInfo } from "../nats/client.ts";
 import type { NatsBusConnection } from "../nats/connection.ts";
 import type { BusConnectOptions } from "../port.ts";
 import { BROKER_MARK } from "./broker.ts";
@@ -37,6 +38,7 @@ export class Takeover {
   #broker: NatsServerInfo | undefined;
   #dials = 0;
   #cancel: Cancel | undefined;
+  #hasWarned = false;
   #stopped = false;
 
   constructor(host: Host, port: number, options: BusConnectOptions) {
@@ -80,13 +82,18 @@ export class Takeover {
         `what listens on port ${this.#port} does not answer as the embedded bus; its process may hang`,
       );
     }
-    this.#host.tryToHost().catch((error: unknown) => this.#warn(String(error)));
+    this.#host.tryToHost().catch((error: unknown) => {
+      // Tried again at each dial: once in an outage is enough to say.
+      if (!this.#hasWarned) this.#warn(String(error));
+      this.#hasWarned = true;
+    });
   }
 
   onUp(broker: NatsServerInfo): void {
     const former = this.#broker;
     this.#broker = broker;
     this.#dials = 0;
+    this.#hasWarned = false;
     if (loose<typeof BROKER_MARK>(broker)[BROKER_MARK] === undefined) {
       this.#warn(
         `port ${this.#port} is now served by something that is not the embedded bus: ${broker.server_name}`,

@@ -1,3 +1,5 @@
+import { hasMethod, loose } from "../loose.ts";
+
 /**
  * What we use of a NATS connection, as far as package `nats` (version 2) and `@nats-io/transport-node` (version 3) have it in
  * common, so that a user may hand us either. Neither package is needed for the other.
@@ -103,19 +105,4 @@ export function stopIterating(statuses: AsyncIterable<unknown>): void {
 /** Each connection to a server has a number of its own there: equal means that nothing was dropped in between. */
 export function isSameLink(left: NatsServerInfo, right: NatsServerInfo): boolean {
   return left === right || (left.client_id === right.client_id && left.server_id === right.server_id);
-}
-
-/** Fields of something of which we know nothing: each may be missing. */
-export type Loose<K extends string> = { readonly [P in K]?: unknown };
-
-export function loose<K extends string>(value: unknown): Loose<K> {
-  return (isRecord(value) ? value : {}) as Loose<K>;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
-
-export function hasMethod<K extends string>(value: unknown, name: K): value is { [P in K]: () => void } {
-  return isRecord(value) && typeof value[name] === "function";
 }

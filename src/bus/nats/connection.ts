@@ -1,9 +1,9 @@
 import { BusClosedError } from "../../kernel/errors.ts";
+import { loose } from "../loose.ts";
 import type { BusConnection, BusConnectOptions } from "../port.ts";
 import {
   isSameLink,
   isUnauthorized,
-  loose,
   type NatsCallback,
   type NatsClient,
   type NatsMessage,

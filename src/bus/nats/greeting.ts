@@ -1,6 +1,6 @@
 import { createConnection } from "node:net";
 import type { Clock } from "../../kernel/clock.ts";
-import { isRecord } from "./client.ts";
+import { isRecord } from "../loose.ts";
 
 /** A NATS server's INFO line is about 1 KiB; in a large cluster, which lists its members, tens. */
 const GREETING_BYTES = 65_536;
@@ -47,7 +47,12 @@ export function readGreeting(request: GreetingRequest): Promise<Greeting> {
     });
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) return onAbort();
-    socket.on("error", (error) => settle({ kind: "refused", error }));
+    // A host name with several addresses gives one error for all of them, with a code and no words.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      const worded =
+        error.message === "" ? new Error(error.code ?? "no address answers", { cause: error }) : error;
+      settle({ kind: "refused", error: worded });
+    });
     socket.on("close", () =>
       settle({ kind: "refused", error: new Error("the connection was closed before any greeting") }),
     );

@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { type Authenticator, credsAuthenticator, nkeyAuthenticator, type TlsOptions } from "nats";
 import { z } from "zod";
 import { InvalidArgumentError } from "../../kernel/errors.ts";
+import { isRecord } from "../loose.ts";
 import { checkBusOptions } from "../options.ts";
 import { parseAddress, type ServerAddress } from "./address.ts";
-import { isRecord, type NatsClient } from "./client.ts";
+import type { NatsClient } from "./client.ts";
 
 export interface NatsBusOptions {
   /**

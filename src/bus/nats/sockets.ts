@@ -1,4 +1,4 @@
-import { hasMethod, loose } from "./client.ts";
+import { hasMethod, loose } from "../loose.ts";
 
 /**
  * Closes sockets that package `nats` 2.29.3, the last of its line, leaves behind. It has no public way to reach them, so this

@@ -41,12 +41,20 @@ export async function partition(stage: Stage): Promise<void> {
       }
     },
   );
-  narrator.says('both sides go on. In the north "billing" is free: cairo registers it as well, and');
-  narrator.says("takes three orders. In the south delhi, who has had it all along, takes one more.");
+  narrator.says('both sides go on. In the north "billing" is free: cairo registers it as well');
   await stage.member(CAIRO).ask("serve", { name: "billing" });
+  await stage.verify(
+    '"billing" is held twice: by cairo in the north, by delhi in the south',
+    SOON_MS,
+    (views) => [
+      ...holderMissing(only(views, NORTH), "billing", CAIRO),
+      ...holderMissing(only(views, SOUTH), "billing", DELHI),
+    ],
+  );
   for (let order = 0; order < 3; order += 1) await stage.member(OSLO).ask("call", { name: "billing" });
   await stage.member(PERTH).ask("call", { name: "billing" });
-  await stage.verify('"billing" is held twice: by cairo with 3 orders, by delhi with 2', SOON_MS, (views) => [
+  narrator.says("oslo calls cairo's three times, perth calls delhi's once");
+  await stage.verify("the orders are on the account of each: 3 for cairo, 2 for delhi", SOON_MS, (views) => [
     ...holderMissing(only(views, NORTH), "billing", CAIRO, 3),
     ...holderMissing(only(views, SOUTH), "billing", DELHI, 2),
   ]);

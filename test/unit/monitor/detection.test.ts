@@ -143,7 +143,59 @@ describe("a connection that is gone", () => {
   });
 });
 
+test("a grace that ends without a fresh answer that nobody is there downs nobody", () => {
+  const { cluster, nodes } = settled(2);
+  const [first, second] = [at(nodes, 0), at(nodes, 1)];
+  cluster.tellsOfCuts = false;
+  cluster.reaches = (from) => from !== second;
+  for (const afterMs of [0, 1, 100, 200, 300, 400]) {
+    cluster.clock.after(afterMs, () => cluster.feed(first, { kind: "noResponders", node: second.id }));
+  }
+  cluster.run(850);
+  expect(first.membership.counts.evidence).toBe(1);
+  expect(cluster.of("down")).toEqual([]);
+  cluster.feed(first, { kind: "noResponders", node: second.id });
+  expect(cluster.of("down").length).toBe(1);
+});
+
+test("an answer from before a stall is not fresh after it", () => {
+  const cluster = new Cluster();
+  const times = { probeEveryMs: 500, disconnectGraceMs: 1_500 };
+  const [observer, gone] = [cluster.start("a", { times }), cluster.start("b", { times })];
+  cluster.run(1_000);
+  cluster.disconnect(gone);
+  cluster.run(1_300);
+  expect(observer.membership.counts.evidence).toBe(1);
+  cluster.freeze(observer);
+  cluster.run(20);
+  cluster.reconnect(gone);
+  cluster.run(60_000);
+  observer.backlog = [];
+  cluster.thaw(observer);
+  cluster.reaches = (from) => from !== gone;
+  cluster.tellsOfCuts = false;
+  cluster.run(1_000);
+  expect(cluster.of("down", observer)).toEqual([]);
+});
+
 describe("silence", () => {
+  test("a suspect is asked, itself alone, and answers with a heartbeat to all", () => {
+    const { cluster, nodes } = settled(3);
+    const quiet = at(nodes, 1);
+    // Its heartbeats get nowhere for a while; what the others ask gets through.
+    cluster.reaches = (from) => from !== quiet;
+    cluster.tellsOfCuts = false;
+    cluster.run(4_200);
+    const asked = cluster.of("send").filter(({ effect }) => effect.message.kind === "rumour");
+    expect(new Set(asked.map(({ effect }) => effect.to))).toEqual(new Set([quiet.id]));
+    cluster.reaches = () => true;
+    // Asked once a second each, it need not wait for its own time to beat.
+    cluster.happenings.length = 0;
+    cluster.run(1_050);
+    expect(cluster.of("beat", quiet).length).toBeGreaterThanOrEqual(2);
+    expect(cluster.of("alive").length).toBe(2);
+  });
+
   test("a frozen node is suspect after three seconds, down after eight, and comes back whole", () => {
     const { cluster, nodes } = settled(4);
     const frozen = at(nodes, 1);
@@ -346,6 +398,17 @@ describe("the bus", () => {
     cluster.feed(observer, { kind: "advisory", node: at(far, 0).id });
     cluster.run(2_000);
     expect(observer.up).toEqual([at(far, 1).id, at(far, 2).id]);
+  });
+
+  test("one from another server is not excused by one from our own that vanished with it", () => {
+    const cluster = new Cluster();
+    const observer = cluster.start("a-observer", { server: "s1" });
+    const [near, far] = [cluster.start("b", { server: "s1" }), cluster.start("c", { server: "s2" })];
+    cluster.run(1_000);
+    cluster.kill(near);
+    cluster.kill(far);
+    cluster.run(1_500);
+    expect(observer.up).toEqual([]);
   });
 
   test("which server a peer is on follows its reconnects", () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { NodeId } from "../../../src/kernel/ids.ts";
-import { MAX_STRANGERS } from "../../../src/monitor/limits.ts";
+import { MAX_STRANGERS, MAX_TOMBSTONES } from "../../../src/monitor/limits.ts";
 import { Membership } from "../../../src/monitor/membership.ts";
 import type { MembershipEffect } from "../../../src/monitor/membership-types.ts";
 import type { Hello, MembershipMessage } from "../../../src/monitor/protocol.ts";
 import { DEFAULT_TIMES } from "../../../src/monitor/settings.ts";
+import { Tombstones } from "../../../src/monitor/tombstones.ts";
 import { Cluster } from "./cluster.ts";
 
 const ids = new Cluster();
@@ -143,6 +144,25 @@ describe("coming up", () => {
     lone.hear(peer, hello({ echo: again?.nonce ?? 0 }));
     expect(lone.machine.isUp(peer)).toBe(true);
     expect(lone.machine.downCause(peer)).toBeUndefined();
+  });
+
+  test("an echo of what this node said before it was stopped for long proves nothing", () => {
+    const lone = new Lone();
+    const [challenge] = hellosIn(lone.hear(peer, hello({ nonce: 5, wantReply: true })));
+    lone.nowMs += 10_000;
+    lone.hear(peer, hello({ echo: challenge?.nonce ?? 0 }));
+    lone.hear(peer, hello({ echo: lone.broadcastNonce }));
+    expect(lone.machine.isUp(peer)).toBe(false);
+  });
+
+  test("an incarnation whose tombstone had to go needs a newer nonce than it ever could have", () => {
+    const tombstones = new Tombstones();
+    tombstones.bury(peer, "silent", 70);
+    for (let index = 0; index < MAX_TOMBSTONES; index += 1)
+      tombstones.bury(ids.newId(`t${index}`), "left", 3);
+    expect(tombstones.size).toBe(MAX_TOMBSTONES);
+    expect(tombstones.causeOf(peer)).toBeUndefined();
+    expect(tombstones.floorOf(peer)).toBe(70);
   });
 
   test("the nonce of a hello to all is void for a peer that has been down since", () => {

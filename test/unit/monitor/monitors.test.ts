@@ -341,6 +341,22 @@ test("ends that are under way make no check differ", () => {
   expect(there.monitors.counts().repairs).toBe(0);
 });
 
+test("where nothing was lost, nothing is repaired", () => {
+  const { wired, here, there } = setUp();
+  for (let turn = 0; turn < 20; turn += 1) {
+    const pids = [wired.spawn(there), wired.spawn(there), wired.spawn(there)] as const;
+    const monitors = pids.map((pid) => wired.watch(here, pid));
+    wired.flow();
+    wired.exit(there, pids[0]);
+    wired.flow();
+    wired.feed(here, { kind: "unwatch", monitor: monitors[1] ?? 0 });
+    wired.run(700);
+  }
+  expect(there.monitors.counts().repairs).toBe(0);
+  expect(here.monitors.counts().checks).toBeGreaterThan(10);
+  expect(there.monitors.gauges().watchesHeld).toBe(20);
+});
+
 test("one check goes to each node that is watched, once per interval, and none where nothing is", () => {
   const wired = new Wired(4);
   const [here, there, other] = [wired.side(0), wired.side(1), wired.side(2)];

@@ -42,6 +42,20 @@ describe("a node that restarts", () => {
     expect(seen.map(({ effect }) => effect.kind)).toEqual(["down", "up"]);
   });
 
+  test("without having made sure that it is alone leaves its predecessor to be found like any other", () => {
+    const cluster = new Cluster();
+    const [other] = cluster.startMany(1);
+    const old = cluster.start("web");
+    cluster.run(1_500);
+    cluster.freeze(old);
+    cluster.run(5_000);
+    cluster.start("web", { replaces: false });
+    cluster.run(1_000);
+    expect(other?.membership.peer(old.id)?.state).toBe("suspect");
+    cluster.run(4_000);
+    expect(other?.membership.downCause(old.id)).toBe("silent");
+  });
+
   test("does not end a live node that merely has its name", () => {
     const cluster = new Cluster();
     const [other] = cluster.startMany(1);
@@ -106,11 +120,16 @@ describe("two live nodes of one name", () => {
     cluster.run(9_500);
     const young = cluster.start("web", { replaces: true });
     cluster.run(3_000);
+    cluster.happenings.length = 0;
     cluster.thaw(old);
     cluster.run(3_000);
     expect(duplicates(cluster, old)).toEqual([young.id]);
     expect(duplicates(cluster, young)).toEqual([]);
-    for (const node of others) expect(node.up).toContain(young.id);
+    for (const node of others) {
+      expect(node.up).toContain(young.id);
+      // While its successor is there nobody lets it in again, not even for a moment.
+      expect(cluster.of("up", node)).toEqual([]);
+    }
     expect(cluster.disagreements()).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ export interface ArbiterPort {
   readonly table: NameTable;
   readonly arbiterTimeoutMs: number;
   positionOf(owner: NodeId): number;
-  isUp(node: NodeId): boolean;
+  isGone(node: NodeId): boolean;
   send(to: NodeId, message: ClaimMessage): void;
   /** An answer to a claim of this very node: taken note of after the present call. */
   answerSelf(message: ClaimMessage): void;
@@ -41,8 +41,8 @@ interface Docket {
         readonly sinceMs: number;
       }
     | undefined;
-  /** The owner said that it is gone: it will be, here, once its log is applied up to this. */
-  goneAt: { readonly owner: NodeId; readonly position: number } | undefined;
+  /** The log that has to be applied up to here first. Then what stands in the way is gone, as its owner said, or what is to be handed over is known. */
+  awaited: { readonly owner: NodeId; readonly position: number; readonly sinceMs: number } | undefined;
 }
 
 /**
@@ -83,7 +83,8 @@ export class Arbiter {
     }
     this.#review(claim.name, docket, nowMs);
     // While what it waits for does not answer either, it is told nothing: it then goes on to the next arbiter in time.
-    const blocked = docket.asked !== undefined && nowMs - docket.asked.sinceMs > 2 * RETRY_MS;
+    const waiting = docket.asked ?? docket.awaited;
+    const blocked = waiting !== undefined && nowMs - waiting.sinceMs > 2 * RETRY_MS;
     if (!blocked && docket.parked.some((waiting) => sameClaim(waiting, claim))) {
       this.#answer(claim.from, { kind: "parked", scope: this.#port.scope, claim: claim.claim });
     }
@@ -120,9 +121,8 @@ export class Arbiter {
     if (asked.owner !== from || asked.id !== message.id || asked.claim !== message.claim) return;
     docket.asked = undefined;
     if (!message.stands) {
-      docket.goneAt = { owner: from, position: message.position };
-      this.#awaiting.add(message.name);
-      if (this.#port.positionOf(from) >= message.position) this.#gone(message.name, docket, nowMs);
+      this.#await(message.name, docket, { owner: from, position: message.position, sinceMs: nowMs });
+      if (this.#port.positionOf(from) >= message.position) this.#arrived(message.name, docket, nowMs);
     } else {
       if (message.claim === 0) this.#refuseAll(docket, message.name);
       this.#review(message.name, docket, nowMs);
@@ -133,9 +133,9 @@ export class Arbiter {
   advanced(owner: NodeId, position: number, nowMs: number): void {
     for (const name of this.#awaiting) {
       const docket = this.#dockets.get(name);
-      const gone = docket?.goneAt;
-      if (docket === undefined || gone === undefined) this.#awaiting.delete(name);
-      else if (gone.owner === owner && position >= gone.position) this.#gone(name, docket, nowMs);
+      const awaited = docket?.awaited;
+      if (docket === undefined || awaited === undefined) this.#awaiting.delete(name);
+      else if (awaited.owner === owner && position >= awaited.position) this.#arrived(name, docket, nowMs);
     }
   }
 
@@ -144,7 +144,7 @@ export class Arbiter {
     for (const [name, docket] of [...this.#dockets]) {
       if (docket.granted?.from === node) docket.granted = undefined;
       if (docket.asked?.owner === node) docket.asked = undefined;
-      if (docket.goneAt?.owner === node) docket.goneAt = undefined;
+      if (docket.awaited?.owner === node) docket.awaited = undefined;
       this.#unpark(docket, (waiting) => waiting.from === node);
       this.#review(name, docket, nowMs);
     }
@@ -166,12 +166,17 @@ export class Arbiter {
     }
   }
 
-  #gone(name: string, docket: Docket, nowMs: number): void {
-    const gone = docket.goneAt;
-    docket.goneAt = undefined;
+  #await(name: string, docket: Docket, awaited: NonNullable<Docket["awaited"]>): void {
+    docket.awaited = awaited;
+    this.#awaiting.add(name);
+  }
+
+  #arrived(name: string, docket: Docket, nowMs: number): void {
+    const awaited = docket.awaited;
+    docket.awaited = undefined;
     this.#awaiting.delete(name);
     // The claimer said that it is over with that claim, and all it wrote before saying so is applied here.
-    if (gone !== undefined && docket.granted?.from === gone.owner) docket.granted = undefined;
+    if (awaited !== undefined && docket.granted?.from === awaited.owner) docket.granted = undefined;
     this.#review(name, docket, nowMs);
   }
 
@@ -193,9 +198,9 @@ export class Arbiter {
         continue;
       }
       if (first.expect !== undefined && this.#isAhead(first.expect)) {
-        // What is to be handed over has not been read of here: an owner that asks knows it, and it is on the way.
-        docket.goneAt = { owner: first.expect.owner, position: first.expect.id };
-        this.#awaiting.add(name);
+        const { owner, id } = first.expect;
+        if (docket.awaited?.owner !== owner || docket.awaited.position !== id)
+          this.#await(name, docket, { owner, position: id, sinceMs: nowMs });
         break;
       }
       if (first.takeover || holder === undefined || holder.owner === this.#port.self) {
@@ -209,8 +214,9 @@ export class Arbiter {
     this.#close(name, docket);
   }
 
+  /** Whether the claimer knows of a registration that has not been read of here: a node that has just joined may not even know its owner. */
   #isAhead(ref: EntryRef): boolean {
-    return this.#port.isUp(ref.owner) && this.#port.positionOf(ref.owner) < ref.id;
+    return !this.#port.isGone(ref.owner) && this.#port.positionOf(ref.owner) < ref.id;
   }
 
   #mayTake(claim: Claim, visible: readonly EntryRef[]): boolean {
@@ -223,7 +229,7 @@ export class Arbiter {
       if (claim !== 0 && !this.#port.isOpen(claim)) docket.granted = undefined;
       return;
     }
-    if (docket.goneAt?.owner === owner) return;
+    if (docket.awaited?.owner === owner) return;
     const asked = docket.asked;
     if (asked !== undefined && asked.owner === owner && asked.id === id && asked.claim === claim) return;
     docket.asked = { owner, id, claim, atMs: nowMs, sinceMs: nowMs };
@@ -243,7 +249,7 @@ export class Arbiter {
 
   #grant(docket: Docket, claim: Claim): void {
     docket.asked = undefined;
-    docket.goneAt = undefined;
+    docket.awaited = undefined;
     const current = this.#port.table.visible(claim.name).map(({ owner, id }) => ({ owner, id }));
     this.#answer(claim.from, {
       kind: "granted",
@@ -287,7 +293,7 @@ export class Arbiter {
   #docket(name: string): Docket {
     let docket = this.#dockets.get(name);
     if (docket === undefined) {
-      docket = { granted: undefined, parked: [], asked: undefined, goneAt: undefined };
+      docket = { granted: undefined, parked: [], asked: undefined, awaited: undefined };
       this.#dockets.set(name, docket);
     }
     return docket;

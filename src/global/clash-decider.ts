@@ -1,4 +1,4 @@
-import { compareText, type NodeId } from "../kernel/ids.ts";
+import { compareText, type NodeId, type Pid } from "../kernel/ids.ts";
 import type { Value } from "../kernel/value.ts";
 import type { Clash } from "../resolve/types.ts";
 import { PROMISE_MS, RETRY_MS } from "./limits.ts";
@@ -8,15 +8,17 @@ import type { SettledClash } from "./name-ops.ts";
 import type { NameTable } from "./name-table.ts";
 import type { Owner } from "./owner.ts";
 
-/** What the user's resolver came to, its form checked. */
+/** What the user's resolver came to. The shell has checked the form; that the winner is a contender is checked here. */
 export type ResolverOutcome =
   | {
       readonly kind: "keep";
-      readonly winner: string;
+      readonly winner: Pid;
+      /** Absent: the winner's metadata stays. */
       readonly meta: Value | undefined;
       readonly losers: "exit" | "notify";
     }
   | { readonly kind: "none"; readonly notify: boolean }
+  /** It threw, or gave junk. One that takes too long is judged here. */
   | { readonly kind: "failed" };
 
 export interface DeciderPort {

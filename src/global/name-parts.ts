@@ -131,7 +131,7 @@ function makeClaiming(port: NameMachinePort, hooks: NameHooks, table: NameTable,
     arbiterTimeoutMs,
     send,
     positionOf,
-    isUp: (node) => port.isUp(node),
+    isGone: (node) => port.isGone(node),
     answerSelf: hooks.toSelf,
     isOpen: (claim) => claims.isOpen(claim),
   });

@@ -1,7 +1,13 @@
 import type { NodeDownCause } from "../kernel/exit-reason.ts";
 import type { NodeId } from "../kernel/ids.ts";
 import { Accusations, type AccusationsPort } from "./accusations.ts";
-import { MAX_BEAT_MS, REFUSALS_PER_RUMOUR, RUMOURS_PER_EVIDENCE, SETTLE_MS } from "./limits.ts";
+import {
+  MAX_BEAT_MS,
+  MAX_POSTPONED_MS,
+  REFUSALS_PER_RUMOUR,
+  RUMOURS_PER_EVIDENCE,
+  SETTLE_MS,
+} from "./limits.ts";
 import type { MembershipCounts } from "./membership-types.ts";
 import type { Peer } from "./peer.ts";
 import { Ring } from "./ring.ts";
@@ -34,6 +40,8 @@ export class Detector {
   #disconnectedAtMs: number | undefined;
   /** Nobody is judged before: a stall has just ended, and what came in meanwhile is read first. */
   #settledAtMs = 0;
+  /** When it last could judge. */
+  #judgedAtMs = 0;
   #probeRingAtMs = 0;
   /** No peer falls silent, or further silent, before. */
   #silenceAtMs = Number.POSITIVE_INFINITY;
@@ -118,7 +126,9 @@ export class Detector {
 
   /** This node did nothing for a while: what the bus said before is old, and what it says now is still to be read. */
   stalled(nowMs: number): void {
-    this.#settledAtMs = nowMs + SETTLE_MS;
+    // A node that stalls all the time would otherwise never judge.
+    const latestMs = Math.max(nowMs, this.#judgedAtMs + MAX_POSTPONED_MS);
+    this.#settledAtMs = Math.min(nowMs + SETTLE_MS, latestMs);
     this.#accusations.stalled(nowMs);
   }
 
@@ -153,6 +163,7 @@ export class Detector {
 
   tick(nowMs: number): void {
     const mayJudge = nowMs >= this.#settledAtMs;
+    if (mayJudge) this.#judgedAtMs = nowMs;
     if (this.#disconnectedAtMs !== undefined) {
       if (mayJudge && nowMs >= this.#disconnectedAtMs + this.#times.busGraceMs) this.#giveUpAll();
       return;

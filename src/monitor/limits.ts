@@ -16,6 +16,9 @@ export const TICK_MS = 100;
 /** After a stall nobody is judged for this long: what came in meanwhile is read first. */
 export const SETTLE_MS = 100;
 
+/** Stalls that follow each other put off judgement for this long in all: ten of them. */
+export const MAX_POSTPONED_MS = 2_000;
+
 /** A stranger is challenged at most this often. */
 export const CHALLENGE_EVERY_MS = 250;
 

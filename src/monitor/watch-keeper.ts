@@ -102,12 +102,12 @@ export class WatchKeeper {
     this.hold(watcher, [...all], nowMs);
   }
 
-  /** The watcher had lost this node, so all that it watched here has fired. */
+  /**
+   * The watcher had lost this node, so all that it watched here has fired. But a node may be told more than once that it was
+   * lost, and late: then there are new watches already. Only the watcher knows.
+   */
   renew(watcher: NodeId): void {
-    if (!this.#watchers.has(watcher)) return;
-    this.drop(watcher);
-    // A node may be told more than once that it was lost, and late: then there are new watches already.
-    this.#askAll(watcher);
+    if (this.#watchers.has(watcher)) this.#askAll(watcher);
   }
 
   drop(watcher: NodeId): void {

@@ -1,3 +1,4 @@
+import type { ResolverOutcome } from "../global/clash-decider.ts";
 import type { NameEvent, Notice } from "../global/types.ts";
 import type { GroupEvent, Member } from "../groups/types.ts";
 import type { Now } from "../kernel/clock.ts";
@@ -103,19 +104,6 @@ export type NodeInput =
   | { readonly kind: "retire"; readonly request: RequestId }
   /** Say goodbye. Nothing follows it. */
   | { readonly kind: "goodbye" };
-
-/** The shell has checked the form of the verdict; the machine checks that the winner is a contender. */
-export type ResolverOutcome =
-  | {
-      readonly kind: "keep";
-      readonly winner: Pid;
-      /** Absent: the winner's metadata stays. */
-      readonly meta: Value | undefined;
-      readonly losers: "exit" | "notify";
-    }
-  | { readonly kind: "none"; readonly notify: boolean }
-  /** It threw, or gave junk. The machine itself judges one that takes too long. */
-  | { readonly kind: "failed" };
 
 /** What is to be done about it. The shell carries these out in order, before it feeds the next input. */
 export type NodeEffect =

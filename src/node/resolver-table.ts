@@ -1,10 +1,11 @@
+import type { ResolverOutcome } from "../global/clash-decider.ts";
 import { Value } from "../kernel/value.ts";
 import type { ByteLimit } from "../kernel/value-walk.ts";
 import { keepOldest } from "../resolve/resolvers.ts";
 import type { Clash, Resolver, Verdict } from "../resolve/types.ts";
 import { checkVerdict } from "../resolve/verdict.ts";
 import type { Logger } from "./logger.ts";
-import type { ResolverOutcome, ResolverRef } from "./machine-types.ts";
+import type { ResolverRef } from "./machine-types.ts";
 import type { Counts } from "./stats.ts";
 
 export interface ResolverTableOptions {

@@ -28,19 +28,19 @@ describe("on three OS processes and a real nats-server", () => {
   test("A1: it holds while nodes join and leave gracefully", async () => {
     const racers = await makeRacers([a, b, c]);
     const visitor = cluster.addWorker("visitor");
-    let visits = 0;
-    const visiting = (async () => {
-      for (; visits < 4; visits += 1) {
+    let isVisited = true;
+    const visits = (async () => {
+      for (let visit = 0; visit < 5; visit += 1) {
         await cluster.startNode(visitor);
         // It takes part: some of the names are for it to grant.
-        await visitor.node.register(`visit-${visits}`, await visitor.node.spawn());
-        await visitor.node.drain();
+        await visitor.node.register(`visit-${visit}`, await visitor.node.spawn());
+        await cluster.drainNode(visitor);
       }
-    })();
-    let rounds = 0;
-    for (; visits < 4 || rounds < 5; rounds += 1) await race(racers, "visited-", 60);
-    await visiting;
-    cluster.ids.delete(visitor);
+    })().finally(() => {
+      isVisited = false;
+    });
+    while (isVisited) await race(racers, "visited-", 60);
+    await visits;
     await visitor[Symbol.asyncDispose]();
     await cluster.allUp();
     await expectNoClash([a, b, c]);

@@ -82,10 +82,9 @@ export class MachineCluster {
     return this.#sides === undefined || this.#sides.get(from) === this.#sides.get(to);
   }
 
-  deliver(from: MachineNode, to: NodeId, messages: readonly ClusterMessage[]): void {
+  deliver(from: MachineNode, to: NodeId, body: Uint8Array): void {
     if (!this.reaches(from.id, to)) return;
     const stamp = from.machine.stamp(this.clock.now());
-    const body = Buffer.concat(messages.map((message) => clusterMessages.encode(message)));
     this.frames += 1;
     this.#later(from.id, to, () => {
       const node = this.nodes.get(to);
@@ -283,12 +282,13 @@ export class MachineNode {
     const frames = this.#outbox;
     this.#outbox = [];
     for (const { to, messages } of frames) {
+      const body = Buffer.concat(messages.map((message) => clusterMessages.encode(message)));
       if (to !== undefined) {
-        this.#cluster.deliver(this, to, messages);
+        this.#cluster.deliver(this, to, body);
         continue;
       }
       for (const other of this.#cluster.nodes.keys()) {
-        if (other !== this.id) this.#cluster.deliver(this, other, messages);
+        if (other !== this.id) this.#cluster.deliver(this, other, body);
       }
     }
   }

@@ -6,8 +6,8 @@ const RACERS = ["a", "b", "c", "d", "e"];
 /** Raced for at once: their frames and claims interleave. */
 const NAMES = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
 /** Nodes that come and go at any one time. */
-const VISITORS = 3;
-const MOST_HANDOVERS = 3;
+const VISITORS = 2;
+const MOST_HANDOVERS = 2;
 const START_SPREAD_MS = 3;
 const ANSWER_WITHIN_MS = 60_000;
 
@@ -161,7 +161,7 @@ export class RaceArena {
 
   /** Now and then a node is started, begins to leave, or says goodbye; some stay longer than others. */
   #comeAndGo(): void {
-    this.cluster.clock.after(2 + this.#draw() * 10, () => {
+    this.cluster.clock.after(5 + this.#draw() * 55, () => {
       const visitor = this.#visitors[Math.floor(this.#draw() * VISITORS)];
       if (visitor === undefined) {
         if (this.#visitors.length < VISITORS) this.#welcome();

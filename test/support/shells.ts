@@ -1,6 +1,6 @@
 import { MemoryNetwork } from "../../src/bus/memory.ts";
-import { VirtualClock } from "../../src/kernel/virtual-clock.ts";
 import { SeededRandom } from "../../src/kernel/random.ts";
+import { VirtualClock } from "../../src/kernel/virtual-clock.ts";
 import { launch } from "../../src/node/launch.ts";
 import type { Logger } from "../../src/node/logger.ts";
 import { type NodeOptions, parseOptions } from "../../src/node/options.ts";
@@ -77,7 +77,8 @@ export class Shells {
   async eventually(condition: () => boolean, withinMs = 60_000): Promise<void> {
     const endsAtMs = this.clock.now().monotonicMs + withinMs;
     while (!condition()) {
-      if (this.clock.now().monotonicMs > endsAtMs) throw new Error(`not true within ${withinMs} ms: ${condition}`);
+      if (this.clock.now().monotonicMs > endsAtMs)
+        throw new Error(`not true within ${withinMs} ms: ${condition}`);
       await this.run(1);
     }
   }

@@ -135,6 +135,12 @@ export class WorkerCluster<N extends number> implements AsyncDisposable {
     await worker.node.stop();
   }
 
+  /** Leaves in good order. The process stays, for another start. */
+  async drainNode(worker: Worker): Promise<void> {
+    this.ids.delete(worker);
+    await worker.node.drain();
+  }
+
   /** Cuts the routes between these groups of workers. They stay connected to their servers. */
   split(...sides: readonly (readonly Worker[])[]): void {
     this.#betweenSides(sides, (left, right) => this.#servers?.cut(left, right));

@@ -28,9 +28,11 @@ const schema: z.ZodType<EmbeddedBusOptions> = z.strictObject({ port: z.int().min
 
 /** How long a listener on the port may take to show that it is one of our brokers. */
 const GREETING_MS = 2_000;
-/** How often to try when hosts come and go while we connect: each time somebody else must have won and died. */
-const ATTEMPTS = 50;
-const ATTEMPT_MS = 20;
+/**
+ * How often to try when hosts come and go while we connect: each time somebody else must have won and ended. Without a wait in
+ * between, because the clock's timers keep no OS process alive, and a program that awaits its first connect may have nothing else.
+ */
+const ATTEMPTS = 100;
 
 /**
  * A bus for the nodes of one machine, without any server to install. The first node hosts a small broker on a loopback port,
@@ -80,9 +82,8 @@ async function connectEmbedded(
 
 /** Hosts, or finds who does, and connects. Between the two a host may end: then once more. */
 async function findBroker(host: Host, port: number, takeover: Takeover): Promise<NatsBusConnection> {
-  const { clock, signal } = takeover.options;
+  const { signal } = takeover.options;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    if (attempt > 0) await new Promise<void>((resolve) => clock.after(ATTEMPT_MS, resolve));
     signal?.throwIfAborted();
     const isThere = (await host.tryToHost()) || (await isBrokerThere(port, takeover.options));
     const connection = isThere ? await connectOnce(host, port, takeover) : undefined;

@@ -104,7 +104,8 @@ async function findServers(
           if (greeting.kind === "greeted") survey.greeted.push(address);
           else survey.failed.push({ address, greeting });
           if (survey.greeted.length + survey.failed.length === settings.servers.length) finish();
-          else if (survey.greeted.length === 1) cancel = clock.after(STRAGGLER_MS, finish);
+          else if (greeting.kind === "greeted" && survey.greeted.length === 1)
+            cancel = clock.after(STRAGGLER_MS, finish);
         },
       );
     }

@@ -276,6 +276,18 @@ describe("silence", () => {
     expect(cluster.of("down", observer)).toEqual([]);
   });
 
+  test("a node that stalls all the time still finds a dead peer in the end", () => {
+    const { cluster, nodes } = settled(3);
+    const [slow, alive, dead] = [at(nodes, 0), at(nodes, 1), at(nodes, 2)];
+    cluster.freeze(dead);
+    for (let time = 0; time < 60; time += 1) {
+      cluster.freeze(slow);
+      cluster.run(300);
+      cluster.thaw(slow);
+    }
+    expect(slow.up).toEqual([alive.id]);
+  });
+
   test("heartbeats of many nodes are rare, and silence is measured accordingly", () => {
     const { cluster, nodes } = settled(120);
     cluster.run(3_000);

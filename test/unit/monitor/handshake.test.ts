@@ -223,6 +223,18 @@ describe("coming up", () => {
   });
 });
 
+test("a successor that took over the name shuts out its predecessor for as long as it is up", () => {
+  const lone = new Lone();
+  const old = ids.newId("web");
+  const young = ids.newId("web");
+  lone.hear(young, hello({ echo: lone.broadcastNonce, replaces: true }));
+  lone.hear(old, hello({ echo: lone.broadcastNonce }));
+  expect([lone.machine.isUp(young), lone.machine.isUp(old)]).toEqual([true, false]);
+  lone.hear(young, { kind: "goodbye" });
+  lone.hear(old, hello({ echo: lone.broadcastNonce }));
+  expect([lone.machine.isUp(young), lone.machine.isUp(old)]).toEqual([false, true]);
+});
+
 describe("losing and finding each other", () => {
   test("one that was given up and never noticed is told that the other begins anew", () => {
     const cluster = new Cluster();

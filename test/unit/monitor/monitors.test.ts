@@ -131,6 +131,7 @@ describe("a monitor", () => {
     wired.flow();
     wired.down(here, there);
     expect(here.fired).toEqual([{ monitor, down: { pid, node: there.id, reason: { kind: "killed" } } }]);
+    expect(here.monitors.gauges().monitors).toBe(0);
   });
 
   test("of a process of this node fires in the same step", () => {
@@ -339,6 +340,34 @@ test("ends that are under way make no check differ", () => {
   wired.flow();
   expect(here.fired.length).toBe(60);
   expect(there.monitors.counts().repairs).toBe(0);
+});
+
+test("after one repair nothing is left to repair, whatever was told before", () => {
+  const { wired, here, there } = setUp();
+  const pids = Array.from({ length: 10 }, () => wired.spawn(there));
+  for (const pid of pids) wired.watch(here, pid);
+  wired.flow();
+  for (const pid of pids.slice(0, 5)) wired.exit(there, pid);
+  wired.flow();
+  wired.loses = (message) => message.kind === "watch";
+  const pid = wired.spawn(there);
+  wired.watch(here, pid);
+  wired.loses = () => false;
+  wired.run(1_000);
+  expect(there.monitors.counts().repairs).toBe(1);
+  wired.run(10_000);
+  expect(there.monitors.counts().repairs).toBe(1);
+
+  // The other side counts from the beginning again.
+  wired.down(there, here);
+  wired.up(there, here);
+  wired.feed(here, { kind: "peerRejoined", node: there.id });
+  wired.flow();
+  wired.run(10_000);
+  expect(there.monitors.counts().repairs).toBe(1);
+  wired.exit(there, pid);
+  wired.flow();
+  expect(here.fired.length).toBe(6);
 });
 
 test("where nothing was lost, nothing is repaired", () => {

@@ -1,0 +1,191 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { makePid } from "../../../src/kernel/ids.ts";
+import { Value } from "../../../src/kernel/value.ts";
+import { drop, metaOf, nodeNamed, put, RecordedTable, stampAt } from "./entries.ts";
+
+const [a, b, c] = [nodeNamed("a"), nodeNamed("b"), nodeNamed("c")];
+
+describe("the name table", () => {
+  test("of two live registrations shows the older, whichever came first", () => {
+    const one = new RecordedTable();
+    one.apply(a, 1, put("x", { atMs: 5 }));
+    one.apply(b, 1, put("x", { atMs: 3 }));
+    const other = new RecordedTable();
+    other.apply(b, 1, put("x", { atMs: 3 }));
+    other.apply(a, 1, put("x", { atMs: 5 }));
+    expect(one.holder("x")).toBe(makePid(b, 1));
+    expect(other.holder("x")).toBe(makePid(b, 1));
+    expect(one.table.visible("x").map((entry) => entry.owner)).toEqual([b, a]);
+  });
+
+  test("hides a superseded registration, whichever came first", () => {
+    const taken = put("x", { atMs: 9, supersedes: [{ owner: a, id: 1, how: "takenOver" }] });
+    const inOrder = new RecordedTable();
+    inOrder.apply(a, 1, put("x"));
+    inOrder.apply(b, 1, taken);
+    const overtaken = new RecordedTable();
+    overtaken.apply(b, 1, taken);
+    overtaken.apply(a, 1, put("x"));
+    for (const { table } of [inOrder, overtaken]) {
+      expect(table.visible("x").map((entry) => entry.owner)).toEqual([b]);
+    }
+    expect(overtaken.changes).toEqual(["x: ->b"]);
+  });
+
+  test("keeps a superseded registration hidden behind a tombstone", () => {
+    const recorded = new RecordedTable();
+    const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;
+    recorded.apply(b, 1, put("x", { supersedes }));
+    recorded.apply(b, 2, put("x", { id: 1, serial: 0, supersedes }));
+    recorded.apply(a, 1, put("x"));
+    expect(recorded.holder("x")).toBe(undefined);
+    expect(recorded.table.count()).toBe(0);
+    recorded.apply(a, 2, drop("x"));
+    recorded.apply(b, 3, drop("x"));
+    expect(recorded.table.sizeOf(b)).toBe(0);
+  });
+
+  test("shows a successor without a gap when the former owner's word comes first", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;
+    recorded.apply(
+      a,
+      2,
+      drop("x", { owner: b, id: 4, serial: 7, meta: metaOf(1), stamp: stampAt(9), supersedes }),
+    );
+    expect(recorded.holder("x")).toBe(makePid(b, 7));
+    recorded.apply(b, 4, put("x", { serial: 7, meta: 1, atMs: 9, supersedes }));
+    expect(recorded.holder("x")).toBe(makePid(b, 7));
+    expect(recorded.table.visible("x").length).toBe(1);
+    expect(recorded.changes).toEqual(["x: ->a", "x: a>b takenOver"]);
+  });
+
+  test("drops a successor whose owner's own log knows nothing of it any more", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    recorded.apply(
+      a,
+      2,
+      drop("x", { owner: b, id: 4, serial: 7, meta: Value.undefined, stamp: stampAt(9), supersedes: [] }),
+    );
+    recorded.apply(b, 4, put("y"));
+    expect(recorded.holder("x")).toBe(undefined);
+  });
+
+  test("does not bring back a successor that its owner released before this news came", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    recorded.apply(
+      b,
+      4,
+      put("x", { serial: 7, atMs: 9, supersedes: [{ owner: a, id: 1, how: "takenOver" }] }),
+    );
+    recorded.apply(b, 5, drop("x"));
+    recorded.apply(
+      a,
+      2,
+      drop("x", { owner: b, id: 4, serial: 7, meta: Value.undefined, stamp: stampAt(9), supersedes: [] }),
+    );
+    expect(recorded.holder("x")).toBe(undefined);
+  });
+
+  test("purges all of a node, with what was told ahead of it, and gives the reason", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    recorded.apply(a, 2, put("y"));
+    recorded.apply(b, 1, put("z"));
+    recorded.apply(
+      b,
+      2,
+      drop("z", { owner: a, id: 9, serial: 1, meta: Value.undefined, stamp: stampAt(1), supersedes: [] }),
+    );
+    const reason = { kind: "nodeDown", node: a, cause: "silent" } as const;
+    expect(recorded.table.purge(a, { kind: "ended", reason })).toBe(2);
+    for (const name of ["x", "y", "z"]) expect(recorded.holder(name)).toBe(undefined);
+    expect(recorded.changes.filter((change) => change.endsWith("ended"))).toEqual([
+      "x: a>- ended",
+      "y: a>- ended",
+    ]);
+    expect([recorded.table.count(), recorded.table.digestOf(a)]).toEqual([0, 0]);
+  });
+
+  test("a snapshot replaces all knowledge of its owner and tells only differences", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    recorded.apply(a, 2, put("y"));
+    recorded.changes.length = 0;
+    recorded.table.reset(a, 9, [
+      { sequence: 1, operation: put("x", { id: 1 }) },
+      { sequence: 8, operation: put("z", { id: 8, serial: 3 }) },
+    ]);
+    expect(recorded.changes).toEqual(["z: ->a", "y: a>- released"]);
+    expect([...recorded.table.list()].map((registration) => registration.name)).toEqual(["x", "z"]);
+  });
+
+  test("takes names like __proto__ and constructor for what they are", () => {
+    const recorded = new RecordedTable();
+    for (const [index, name] of ["__proto__", "constructor", "a.b >*", "\r\n", "💥"].entries()) {
+      expect(recorded.holder(name)).toBe(undefined);
+      recorded.apply(a, index + 1, put(name));
+      expect(recorded.holder(name)).toBe(makePid(a, 1));
+    }
+    expect(recorded.table.namesOf(makePid(a, 1)).length).toBe(5);
+  });
+
+  test("is a function of what each owner wrote, not of how owners interleave", () => {
+    const owners = [a, b, c];
+    const operation = fc.record({
+      owner: fc.constantFrom(0, 1, 2),
+      name: fc.constantFrom("x", "y"),
+      atMs: fc.integer({ min: 1, max: 4 }),
+      drops: fc.boolean(),
+      supersedes: fc.option(
+        fc.record({ owner: fc.constantFrom(0, 1, 2), id: fc.integer({ min: 1, max: 6 }) }),
+      ),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(operation, { maxLength: 24 }),
+        fc.infiniteStream(fc.nat(2)),
+        (operations, order) => {
+          const logs = owners.map((_, owner) => operations.filter((entry) => entry.owner === owner));
+          const straight = new RecordedTable();
+          const shuffled = new RecordedTable();
+          const feed = (into: RecordedTable, owner: number, index: number) => {
+            const entry = logs[owner]?.[index];
+            const node = owners[owner];
+            if (entry === undefined || node === undefined) return;
+            const ref = entry.supersedes;
+            const supersedes =
+              ref === null || ref.owner === owner
+                ? []
+                : [{ owner: owners[ref.owner] ?? a, id: ref.id, how: "takenOver" as const }];
+            into.apply(
+              node,
+              index + 1,
+              entry.drops ? drop(entry.name) : put(entry.name, { atMs: entry.atMs, supersedes }),
+            );
+          };
+          logs.forEach((log, owner) => {
+            log.forEach((_, index) => {
+              feed(straight, owner, index);
+            });
+          });
+          const next = [0, 0, 0];
+          for (const owner of order) {
+            if (next.every((index, at) => index >= (logs[at]?.length ?? 0))) break;
+            feed(shuffled, owner, next[owner] ?? 0);
+            next[owner] = Math.min((next[owner] ?? 0) + 1, logs[owner]?.length ?? 0);
+          }
+          for (const name of ["x", "y"]) expect(shuffled.holder(name)).toBe(straight.holder(name));
+          for (const owner of owners)
+            expect(shuffled.table.digestOf(owner)).toBe(straight.table.digestOf(owner));
+          expect(shuffled.table.count()).toBe(straight.table.count());
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});

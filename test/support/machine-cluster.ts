@@ -1,13 +1,13 @@
-import { Value } from "../../src/kernel/value.ts";
 import { makeIncarnation, makeNodeId, makePid, type NodeId, type Pid } from "../../src/kernel/ids.ts";
 import { fraction, type Random, SeededRandom } from "../../src/kernel/random.ts";
+import { Value } from "../../src/kernel/value.ts";
 import { VirtualClock } from "../../src/kernel/virtual-clock.ts";
 import { DEFAULT_TIMES } from "../../src/monitor/settings.ts";
 import { NodeMachine } from "../../src/node/machine.ts";
 import type { Answer, NodeEffect, NodeInput } from "../../src/node/machine-types.ts";
 import { type ClusterMessage, clusterMessages } from "../../src/node/protocol.ts";
-import type { Clash } from "../../src/resolve/types.ts";
 import { keepOldest } from "../../src/resolve/resolvers.ts";
+import type { Clash } from "../../src/resolve/types.ts";
 
 type Effect<K extends NodeEffect["kind"]> = Extract<NodeEffect, { kind: K }>;
 
@@ -25,6 +25,8 @@ export class MachineCluster {
   readonly clock = new VirtualClock();
   readonly nodes = new Map<NodeId, MachineNode>();
   readonly clashes: Clash[] = [];
+  /** Frames vanish without a word: nodes that hang, rather than connections that are gone. */
+  silent = false;
   frames = 0;
   readonly random: Random;
   readonly options: ClusterOptions;
@@ -42,7 +44,10 @@ export class MachineCluster {
   start(name: string): MachineNode {
     this.#started += 1;
     const now = this.clock.now();
-    const id = makeNodeId(name, makeIncarnation(now.wallMs + this.#started, [this.random.u32(), this.random.u32()]));
+    const id = makeNodeId(
+      name,
+      makeIncarnation(now.wallMs + this.#started, [this.random.u32(), this.random.u32()]),
+    );
     const node = new MachineNode(this, id);
     this.nodes.set(id, node);
     node.feed({ kind: "start", serverId: "s", replaces: true });
@@ -94,7 +99,7 @@ export class MachineCluster {
   }
 
   probe(from: MachineNode, to: NodeId): void {
-    if (this.reaches(from.id, to)) return;
+    if (this.silent || this.reaches(from.id, to)) return;
     this.#later(to, from.id, () => {
       if (!from.dead) from.feed({ kind: "noResponders", node: to });
     });
@@ -109,7 +114,10 @@ export class MachineCluster {
     }
     const [least, most] = this.options.delayMs ?? [0.1, 5];
     const nowMs = this.clock.now().monotonicMs;
-    const atMs = Math.max(nowMs + least + fraction(random) * (most - least), this.#lastArrival.get(link) ?? 0);
+    const atMs = Math.max(
+      nowMs + least + fraction(random) * (most - least),
+      this.#lastArrival.get(link) ?? 0,
+    );
     this.#lastArrival.set(link, atMs);
     this.clock.after(atMs - nowMs, run);
   }
@@ -174,11 +182,24 @@ export class MachineNode {
     this.feed({ kind: "exited", pid, reason: { kind: "normal" } });
   }
 
-  register(name: string, pid: Pid, options: { readonly takeover?: boolean; readonly meta?: unknown } = {}): number {
+  register(
+    name: string,
+    pid: Pid,
+    options: { readonly takeover?: boolean; readonly meta?: unknown } = {},
+  ): number {
     this.#requests += 1;
     const meta = Value.encode(options.meta, { name: "metadataBytes", bytes: 8_192 }, "meta");
     const { takeover = false } = options;
-    this.feed({ kind: "register", request: this.#requests, scope: "default", name, pid, meta, takeover, resolver: 0 });
+    this.feed({
+      kind: "register",
+      request: this.#requests,
+      scope: "default",
+      name,
+      pid,
+      meta,
+      takeover,
+      resolver: 0,
+    });
     return this.#requests;
   }
 
@@ -268,7 +289,7 @@ export class MachineNode {
       winner === "none"
         ? ({ kind: "none", notify: true } as const)
         : ({ kind: "keep", winner, meta: undefined, losers: chosen?.losers ?? "exit" } as const);
-    this.#inputs.push({ kind: "resolved", clash: effect.clash, outcome });
+    this.#inputs.push({ kind: "resolved", scope: effect.details.scope, clash: effect.clash, outcome });
   }
 
   /** A frame is closed before a message for an overlapping destination goes into another. */
@@ -298,7 +319,8 @@ export class MachineNode {
     const dueMs = this.machine.deadlineMs;
     if (this.dead || dueMs === undefined) return;
     const nowMs = this.#cluster.clock.now().monotonicMs;
-    this.#cancelTick = this.#cluster.clock.after(Math.max(0, dueMs - nowMs), () => this.feed({ kind: "tick" }));
+    this.#cancelTick = this.#cluster.clock.after(Math.max(0, dueMs - nowMs), () =>
+      this.feed({ kind: "tick" }),
+    );
   }
 }
-

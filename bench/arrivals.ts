@@ -4,11 +4,17 @@ const POLL_MS = 1;
 export class Arrivals {
   #missing = 0;
   #complete: () => void = () => {};
+  #completion: Promise<void> = Promise.resolve();
 
-  /** Resolves in the moment in which so many have come from now on. */
-  expect(items: number): Promise<void> {
+  /** Resolves in the moment in which all that are expected have come. */
+  get completion(): Promise<void> {
+    return this.#completion;
+  }
+
+  /** So many, from now on. */
+  expect(items: number): void {
     this.#missing = items;
-    return new Promise((resolve) => {
+    this.#completion = new Promise((resolve) => {
       this.#complete = resolve;
     });
   }

@@ -31,7 +31,7 @@ export interface Contestant {
 
 /** One contestant in one process. Every method is called for every place, `send` for the first one only. */
 export interface Part {
-  /** Not timed. */
+  /** Not timed. From now on it counts what comes. */
   prepare(round: Round): Promise<void>;
   /** Timed. Sends the items, and applies them here. */
   send(round: Round): Promise<void>;

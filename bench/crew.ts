@@ -43,11 +43,13 @@ export class Crew implements AsyncDisposable {
   async race(contestant: Contestant, round: Round): Promise<Lap> {
     const command = (step: Step): Command => ({ kind: "step", contestant: contestant.name, step, round });
     await this.#askAll(command("prepare"));
-    // A process takes its commands in order, so that each expects the items before the first is sent.
-    const arrivals = this.#askAll(command("arrived"));
-    const [sending, ...ends] = await Promise.all([this.#sender.ask(command("send")), arrivals.then(last)]);
-    const cleared = await this.#askAll(command("clear"));
-    throw new Error("unfinished");
+    const arriving = this.#askAll(command("arrived"));
+    const [sending, arrived] = await Promise.all([this.#sender.ask(command("send")), arriving]);
+    // Only now: a node sends what it has written at the end of a turn, when it shows it itself already.
+    const { sent } = await this.#sender.ask({ kind: "tally" });
+    await this.#askAll(command("clear"));
+    const endedMs = Math.max(...[sending, ...arrived].map((done) => done.endedMs));
+    return { ms: endedMs - sending.beganMs, sent };
   }
 
   async stop(): Promise<void> {
@@ -56,5 +58,15 @@ export class Crew implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker[Symbol.asyncDispose]()));
+  }
+
+  get #sender(): WorkerProcess {
+    const [sender] = this.#workers;
+    if (sender === undefined) throw new Error("a crew has at least one worker");
+    return sender;
+  }
+
+  #askAll(command: Command): Promise<readonly Done[]> {
+    return Promise.all(this.#workers.map((worker) => worker.ask(command)));
   }
 }

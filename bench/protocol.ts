@@ -16,6 +16,7 @@ export type Step = "prepare" | "arrived" | "send" | "clear";
 export type Command =
   | { readonly kind: "open"; readonly contestant: string }
   | { readonly kind: "step"; readonly contestant: string; readonly step: Step; readonly round: Round }
+  | { readonly kind: "tally" }
   | { readonly kind: "stop" };
 
 export type Request = Setup | (Command & { readonly id: number });

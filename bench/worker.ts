@@ -33,7 +33,11 @@ async function take(request: Request): Promise<void> {
       if (request.kind === "stop") process.exit(0);
     }
   } catch (error) {
-    report({ kind: "failed", id, text: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    report({
+      kind: "failed",
+      id,
+      text: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   }
 }
 
@@ -51,6 +55,8 @@ async function carryOut(command: Command): Promise<Omit<Done, "beganMs">> {
       break;
     case "step":
       await step(command);
+      break;
+    case "tally":
       break;
     case "stop":
       await node?.stop();

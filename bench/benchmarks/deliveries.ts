@@ -20,7 +20,9 @@ const ours: Contestant = {
     const message = new Uint8Array(MESSAGE_BYTES).fill(0x61);
     await until(() => node.groups.count(GROUP) === PLACES);
     return {
-      async prepare() {},
+      async prepare({ items }) {
+        arrivals.expect(items);
+      },
       send: ({ items }) =>
         sendInWindows(
           items,
@@ -28,7 +30,7 @@ const ours: Contestant = {
           () => void node.groups.publish(GROUP, message),
           () => node.flushed(),
         ),
-      arrived: ({ items }) => arrivals.expect(items),
+      arrived: () => arrivals.completion,
       async clear() {},
     };
   },
@@ -47,8 +49,9 @@ const publish: Contestant = {
     if (index !== 0) connection.subscribe(SUBJECT, { callback: (_error, { data }) => receive(data) });
     await connection.flush();
     return {
-      async prepare() {
+      async prepare({ items }) {
         receivedBytes = 0;
+        arrivals.expect(items);
       },
       async send({ items, itemBytes }) {
         const message = Buffer.alloc(Math.max(itemBytes.toAll, MESSAGE_BYTES), 0x61);
@@ -58,7 +61,7 @@ const publish: Contestant = {
         };
         await sendInWindows(items, WINDOW, send, () => connection.flush());
       },
-      arrived: ({ items }) => arrivals.expect(items),
+      arrived: () => arrivals.completion,
       async clear({ items, itemBytes }) {
         const expected = items * Math.max(itemBytes.toAll, MESSAGE_BYTES);
         if (receivedBytes !== expected) throw new Error(`${receivedBytes} bytes of ${expected}`);

@@ -72,7 +72,9 @@ const publish: Contestant = {
     }
     await connection.flush();
     return {
-      async prepare() {},
+      async prepare({ items }) {
+        arrivals.expect(items);
+      },
       async send(round: Round) {
         const items = new PlainItems(round.itemBytes.toAll, longestGroup);
         const send = (member: number): void => {
@@ -82,7 +84,7 @@ const publish: Contestant = {
         };
         await sendInWindows(round.items, WINDOW, send, () => connection.flush());
       },
-      arrived: ({ items }) => arrivals.expect(items),
+      arrived: () => arrivals.completion,
       async clear({ items }) {
         const present = [...table.values()].reduce((sum, members) => sum + members.size, 0);
         if (present !== items) throw new Error(`${present} members of ${items}`);

@@ -77,7 +77,9 @@ const publish: Contestant = {
     const table = new PlainTable(place, TELL);
     await connection.flush();
     return {
-      async prepare() {},
+      async prepare({ items }) {
+        table.arrivals.expect(items);
+      },
       async send(round) {
         const items = new PlainItems(round.itemBytes.toAll, longestNameOf(round));
         const send = (index: number): void => {
@@ -87,7 +89,7 @@ const publish: Contestant = {
         };
         await sendInWindows(round.items, WINDOW, send, () => connection.flush());
       },
-      arrived: ({ items }) => table.arrivals.expect(items),
+      arrived: () => table.arrivals.completion,
       clear: (round) => table.clear(round),
     };
   },
@@ -102,9 +104,13 @@ const askThenTell: Contestant = {
     answer(connection, own);
     await connection.flush();
     return {
-      async prepare() {},
+      async prepare({ items }) {
+        table.arrivals.expect(items);
+      },
       async send(round) {
-        const asks = new PlainItems(round.itemBytes.toOne, longestNameOf(round));
+        // Of each three items, two ask.
+        const askBytes = Math.round((round.itemBytes.toOne * PLACES) / (PLACES - 1));
+        const asks = new PlainItems(askBytes, longestNameOf(round));
         const items = new PlainItems(round.itemBytes.toAll, longestNameOf(round));
         await sendInLanes(round.items, IN_FLIGHT, async (index) => {
           const name = nameOf(round, index);
@@ -114,7 +120,7 @@ const askThenTell: Contestant = {
           connection.publish(`${TELL}.granted`, items.write(name, index));
         });
       },
-      arrived: ({ items }) => table.arrivals.expect(items),
+      arrived: () => table.arrivals.completion,
       clear: (round) => table.clear(round),
     };
   },

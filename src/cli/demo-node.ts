@@ -132,7 +132,8 @@ class DemoNode {
 
   async #standBy(name: string): Promise<void> {
     for await (const event of this.#node.names.watch(name)) {
-      if (event.kind !== "unregistered") continue;
+      // When it was taken over, or lost in a clash, somebody has it already.
+      if (event.kind !== "unregistered" || this.#node.names.whereis(name) !== undefined) continue;
       await this.#serve(name).catch((error: unknown) => {
         // When somebody else was faster, this one goes on standing by, as it does after any other failure.
         if (!(error instanceof NameTakenError))

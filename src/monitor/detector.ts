@@ -135,8 +135,9 @@ export class Detector {
   noResponders(peer: Peer, nowMs: number): void {
     if (this.#disconnectedAtMs !== undefined) return;
     // A server that has just come back, or that we have just come to, does not know yet who is subscribed elsewhere. But a
-    // doubted peer has two witnesses: the node that took its name found nobody either.
-    if (peer.heardOn !== this.#connection && !peer.doubted) {
+    // doubted peer has two witnesses: the node that took its name found nobody either. And of one that an advisory names,
+    // the bus itself says that its connection has ended.
+    if (peer.heardOn !== this.#connection && !peer.doubted && peer.evidence?.advised !== true) {
       this.#counts.refusalsIgnored += 1;
       peer.refusals += 1;
       if (this.#mayTellOthers(peer)) this.#port.spread(peer);

@@ -84,7 +84,7 @@ export class Monitors {
   }
 
   /** Counts since the start. */
-  counts(): MonitorCounts {
+  get counts(): MonitorCounts {
     return { fired: this.#fired, checks: this.#checks, repairs: this.#keeper.repairs };
   }
 

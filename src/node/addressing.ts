@@ -2,9 +2,9 @@ import { InvalidArgumentError, NotLocalError } from "../kernel/errors.ts";
 import type { Pid } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import { toPid } from "./arguments.ts";
-import { DEFAULT_SCOPE } from "./scope-set.ts";
 import type { NodeMachinePort } from "./machine-types.ts";
 import type { ProcessTable } from "./process-table.ts";
+import { DEFAULT_SCOPE } from "./scope-set.ts";
 import type { Address, GroupAddress, PidLike } from "./types.ts";
 
 /** The holder of a name as this node knows it, or the pid that was given. Undefined: a name that nobody holds. */

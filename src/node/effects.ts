@@ -73,7 +73,9 @@ export class Effects {
       case "resolve": {
         const { clash, details, resolver } = effect;
         pump.afterwards(() =>
-          resolvers.run(resolver, details, (outcome) => pump.feed({ kind: "resolved", clash, outcome })),
+          resolvers.run(resolver, details, (outcome) =>
+            pump.feed({ kind: "resolved", scope: details.scope, clash, outcome }),
+          ),
         );
         return;
       }

@@ -206,7 +206,8 @@ export class RepeatedReader {
     if (length < PRELUDE_LENGTH_BYTES) return undefined;
     const preludeEnd = PRELUDE_LENGTH_BYTES + ((content[0] as number) << 8) + (content[1] as number);
     let position = preludeEnd;
-    while (position + PAYLOAD_LENGTH_BYTES <= length) position += PAYLOAD_LENGTH_BYTES + lengthAt(content, position);
+    while (position + PAYLOAD_LENGTH_BYTES <= length)
+      position += PAYLOAD_LENGTH_BYTES + lengthAt(content, position);
     return position === length ? new RepeatedReader(content, preludeEnd) : undefined;
   }
 
@@ -220,8 +221,19 @@ export class RepeatedReader {
 }
 
 function lengthAt(bytes: Uint8Array, position: number): number {
-  const [first, second, third, fourth] = [bytes[position], bytes[position + 1], bytes[position + 2], bytes[position + 3]];
-  return (((first as number) << 24) | ((second as number) << 16) | ((third as number) << 8) | (fourth as number)) >>> 0;
+  const [first, second, third, fourth] = [
+    bytes[position],
+    bytes[position + 1],
+    bytes[position + 2],
+    bytes[position + 3],
+  ];
+  return (
+    (((first as number) << 24) |
+      ((second as number) << 16) |
+      ((third as number) << 8) |
+      (fourth as number)) >>>
+    0
+  );
 }
 
 /** What the nodes of a cluster that share a secret prove to each other with. */

@@ -99,7 +99,13 @@ export type NodeInput =
   /** Whether anyone watches: without watchers no event is made. */
   | { readonly kind: "watching"; readonly scope: string; readonly names: boolean; readonly groups: boolean }
   | { readonly kind: "settle"; readonly request: RequestId }
-  | { readonly kind: "resolved"; readonly clash: string; readonly outcome: ResolverOutcome }
+  /** Clashes are told apart within their scope only. */
+  | {
+      readonly kind: "resolved";
+      readonly scope: string;
+      readonly clash: string;
+      readonly outcome: ResolverOutcome;
+    }
   /** Hand over arbitration; answered when every peer can do without this node. */
   | { readonly kind: "retire"; readonly request: RequestId }
   /** Say goodbye. Nothing follows it. */

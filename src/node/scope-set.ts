@@ -34,7 +34,7 @@ export interface ScopeSetPort {
   scopesChanged(scopes: readonly string[]): void;
 }
 
-type ScopeCommand = Exclude<Extract<NodeInput, { scope: string }>, { kind: "openScope" }>;
+type ScopeCommand = Exclude<Extract<NodeInput, { scope: string }>, { kind: "openScope" | "resolved" }>;
 
 /** The scopes that this node has open, and what concerns all of them: opening, settling, retiring. */
 export class ScopeSet {
@@ -169,7 +169,7 @@ export class ScopeSet {
   }
 
   resolved(input: Extract<NodeInput, { kind: "resolved" }>, now: Now): void {
-    this.#each((scope) => scope.resolved(input.clash, input.outcome, now.monotonicMs));
+    this.#scopes.get(input.scope)?.resolved(input.clash, input.outcome, now.monotonicMs);
   }
 
   processExited(pid: Pid, reason: ExitReason, now: Now): void {

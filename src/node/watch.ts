@@ -41,7 +41,7 @@ export class Watch<T> implements WatchIterator<T> {
     this.#signal = signal;
     this.#queue.push(source.snapshot("state"));
     signal?.addEventListener("abort", this.#stop, { once: true });
-    if (signal?.aborted === true) this.end();
+    if (signal?.aborted === true) this.#stop();
   }
 
   get ended(): boolean {

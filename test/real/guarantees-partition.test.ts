@@ -69,6 +69,7 @@ describe("a partition into two nodes and one, and its heal", () => {
     for (const scope of SCOPE_NAMES) {
       const [first, second] = [await a.node.spawn(), await c.node.spawn()];
       await a.in(scope).register("n", first, { meta: 1 });
+      await laterMillisecond();
       await c.in(scope).register("n", second, { meta: 2 });
       pids.set(scope, { first, second });
     }
@@ -246,6 +247,7 @@ describe("a partition into three single nodes", () => {
       const pid = await worker.node.spawn();
       await worker.node.register(name, pid, resolve === undefined ? {} : { resolve });
       held.set(worker, pid);
+      await laterMillisecond();
     }
     return held;
   }
@@ -260,6 +262,12 @@ describe("a partition into three single nodes", () => {
 
 function isVerdictFor(event: NameEvent, winner: Pid): boolean {
   return event.kind === "clash" && event.verdict.keep === winner;
+}
+
+/** Between the sides of a partition registrations are in the order of their wall clocks, which tell milliseconds. */
+function laterMillisecond(): Promise<void> {
+  const nowMs = Date.now();
+  return eventually(() => Date.now() > nowMs + 1);
 }
 
 /** Waits until all have heard of the verdict on the scope's clash, and see the same holder, or none. */

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import type { Cancel, Clock } from "../../kernel/clock.ts";
 import type { Answers, Asks, CommandKind, NodeSetup, Report, Sighting } from "./protocol.ts";
 
-/** How long a node's process may take to start, and to answer. Generous: a laptop may be busy. */
-const ANSWER_MS = 20_000;
+/** How long a node's process may take to start, and to answer. Generous: the machine may be busy with other things. */
+const ANSWER_MS = 60_000;
 
 /** The last warnings and errors of a node that are kept, to be shown if the story fails. */
 const KEPT_LINES = 20;

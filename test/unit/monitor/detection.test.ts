@@ -373,6 +373,20 @@ describe("the bus", () => {
     expect(downs(cluster, at(nodes, 0)).map(({ afterMs }) => afterMs)).toEqual(Array(3).fill(10_000));
   });
 
+  test("a peer that the bus names as gone, after it came back itself, is not waited for", () => {
+    const { cluster, nodes } = settled(4);
+    for (const node of nodes) cluster.disconnect(node);
+    cluster.run(50);
+    const rest = nodes.slice(1);
+    for (const node of rest) cluster.reconnect(node);
+    mark(cluster);
+    for (const node of rest) cluster.feed(node, { kind: "advisory", node: at(nodes, 0).id });
+    cluster.run(1_200);
+    expect(downs(cluster, at(nodes, 0)).map(({ afterMs, cause }) => [afterMs, cause])).toEqual(
+      Array(3).fill([750, "disconnected"]),
+    );
+  });
+
   test("several that vanish at once from another server are waited for; one alone is not", () => {
     const cluster = new Cluster();
     const here = [1, 2, 3].map((index) => cluster.start(`here${index}`, { server: "s1" }));

@@ -1,118 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { ExitReason, NodeDownCause } from "../../../src/kernel/exit-reason.ts";
-import { makeNodeId, makePid, type NodeId, type Pid, serialOfPid } from "../../../src/kernel/ids.ts";
-import { fraction, type Random, SeededRandom } from "../../../src/kernel/random.ts";
+import { makeNodeId, makePid, type Pid, serialOfPid } from "../../../src/kernel/ids.ts";
 import { ENDS_PER_MESSAGE, EXIT_REASONS_KEPT, SERIALS_PER_MESSAGE } from "../../../src/monitor/limits.ts";
 import { LocalProcesses } from "../../../src/monitor/local-processes.ts";
 import type { MonitorMessage } from "../../../src/monitor/monitor-protocol.ts";
-import { type MonitorInput, Monitors } from "../../../src/monitor/monitors.ts";
-import type { Down } from "../../../src/monitor/types.ts";
-
-const normal: ExitReason = { kind: "normal" };
-
-class Side {
-  readonly local: LocalProcesses;
-  readonly monitors: Monitors;
-  readonly fired: { monitor: number; down: Down }[] = [];
-  readonly up = new Set<NodeId>();
-  serials = 0;
-
-  constructor(readonly id: NodeId) {
-    this.local = new LocalProcesses(id);
-    this.monitors = new Monitors({ self: id, local: this.local, heartbeatMs: 1_000 });
-  }
-}
-
-/** Nodes joined by links that keep the order, and may lose. Who is up where is said by the test. */
-class Wired {
-  readonly sides: Side[];
-  nowMs = 0;
-  loses: (message: MonitorMessage) => boolean = () => false;
-  sent: { from: NodeId; to: NodeId; message: MonitorMessage }[] = [];
-  #queue: { from: NodeId; to: NodeId; message: MonitorMessage }[] = [];
-  #monitors = 0;
-
-  constructor(count: number) {
-    this.sides = Array.from(
-      { length: count },
-      (_, index) => new Side(makeNodeId(`n${index}`, "0".repeat(17))),
-    );
-    for (const side of this.sides) {
-      for (const other of this.sides) if (other !== side) this.up(side, other);
-    }
-  }
-
-  side(index: number): Side {
-    const side = this.sides[index];
-    if (side === undefined) throw new Error(`no node ${index}`);
-    return side;
-  }
-
-  feed(side: Side, input: MonitorInput): void {
-    for (const effect of side.monitors.step(input, { monotonicMs: this.nowMs, wallMs: 0 })) {
-      if (effect.kind === "fire") {
-        side.fired.push({ monitor: effect.monitor, down: effect.down });
-        continue;
-      }
-      const frame = { from: side.id, to: effect.to, message: effect.message };
-      this.sent.push(frame);
-      if (!this.loses(effect.message)) this.#queue.push(frame);
-    }
-  }
-
-  up(on: Side, peer: Side): void {
-    on.up.add(peer.id);
-    this.feed(on, { kind: "peerUp", node: peer.id });
-  }
-
-  down(on: Side, peer: Side, cause: NodeDownCause = "silent"): void {
-    on.up.delete(peer.id);
-    this.feed(on, { kind: "peerDown", node: peer.id, cause });
-  }
-
-  /** Delivers what is under way: all of it, or the first few. */
-  flow(most = Number.POSITIVE_INFINITY): void {
-    for (let count = 0; count < most; count += 1) {
-      const frame = this.#queue.shift();
-      if (frame === undefined) return;
-      const to = this.sides.find((side) => side.id === frame.to);
-      if (to?.up.has(frame.from))
-        this.feed(to, { kind: "message", from: frame.from, message: frame.message });
-    }
-  }
-
-  run(ms: number): void {
-    for (const endMs = this.nowMs + ms; ; ) {
-      const nextMs = Math.min(
-        ...this.sides.map((side) => side.monitors.deadlineMs ?? Number.POSITIVE_INFINITY),
-      );
-      if (nextMs > endMs) {
-        this.nowMs = endMs;
-        return;
-      }
-      this.nowMs = nextMs;
-      for (const side of this.sides) this.feed(side, { kind: "tick" });
-      this.flow();
-    }
-  }
-
-  spawn(side: Side): Pid {
-    side.serials += 1;
-    const pid = makePid(side.id, side.serials);
-    this.feed(side, { kind: "spawned", pid });
-    return pid;
-  }
-
-  exit(side: Side, pid: Pid, reason = normal): void {
-    this.feed(side, { kind: "exited", pid, reason });
-  }
-
-  watch(side: Side, pid: Pid): number {
-    this.#monitors += 1;
-    this.feed(side, { kind: "watch", monitor: this.#monitors, pid });
-    return this.#monitors;
-  }
-}
+import { normal, type Side, Wired } from "./wired.ts";
 
 function setUp(): { wired: Wired; here: Side; there: Side } {
   const wired = new Wired(2);
@@ -226,7 +117,7 @@ describe("what is lost is found", () => {
     wired.exit(there, pid, { kind: "killed" });
     wired.run(1_000);
     expect(here.fired.map(({ down }) => down.reason.kind)).toEqual(["killed"]);
-    expect(there.monitors.counts().repairs).toBe(1);
+    expect(there.monitors.counts.repairs).toBe(1);
   });
 
   test("an end, of one process among many", () => {
@@ -256,7 +147,7 @@ describe("what is lost is found", () => {
     wired.loses = () => false;
     wired.run(1_000);
     expect(here.fired.map(({ down }) => down.reason.kind)).toEqual(["shutdown"]);
-    expect(there.monitors.counts().repairs).toBe(0);
+    expect(there.monitors.counts.repairs).toBe(0);
   });
 
   test("an unwatch, also the last one", () => {
@@ -339,7 +230,7 @@ test("ends that are under way make no check differ", () => {
   }
   wired.flow();
   expect(here.fired.length).toBe(60);
-  expect(there.monitors.counts().repairs).toBe(0);
+  expect(there.monitors.counts.repairs).toBe(0);
 });
 
 test("after one repair nothing is left to repair, whatever was told before", () => {
@@ -354,9 +245,9 @@ test("after one repair nothing is left to repair, whatever was told before", () 
   wired.watch(here, pid);
   wired.loses = () => false;
   wired.run(1_000);
-  expect(there.monitors.counts().repairs).toBe(1);
+  expect(there.monitors.counts.repairs).toBe(1);
   wired.run(10_000);
-  expect(there.monitors.counts().repairs).toBe(1);
+  expect(there.monitors.counts.repairs).toBe(1);
 
   // The other side counts from the beginning again.
   wired.down(there, here);
@@ -364,7 +255,7 @@ test("after one repair nothing is left to repair, whatever was told before", () 
   wired.feed(here, { kind: "peerRejoined", node: there.id });
   wired.flow();
   wired.run(10_000);
-  expect(there.monitors.counts().repairs).toBe(1);
+  expect(there.monitors.counts.repairs).toBe(1);
   wired.exit(there, pid);
   wired.flow();
   expect(here.fired.length).toBe(6);
@@ -381,8 +272,8 @@ test("where nothing was lost, nothing is repaired", () => {
     wired.feed(here, { kind: "unwatch", monitor: monitors[1] ?? 0 });
     wired.run(700);
   }
-  expect(there.monitors.counts().repairs).toBe(0);
-  expect(here.monitors.counts().checks).toBeGreaterThan(10);
+  expect(there.monitors.counts.repairs).toBe(0);
+  expect(here.monitors.counts.checks).toBeGreaterThan(10);
   expect(there.monitors.gauges().watchesHeld).toBe(20);
 });
 
@@ -443,100 +334,3 @@ test("the reasons of the latest ten thousand ends are kept", () => {
   expect(local.reasonOf(2)).toEqual({ kind: "killed" });
   expect(local.count).toBe(0);
 });
-
-/** A node's processes, its monitors, and what may make each of them fire. */
-interface Truth {
-  readonly alive: Set<Pid>;
-  readonly dead: Set<Pid>;
-  readonly open: Map<number, { readonly side: Side; readonly pid: Pid }>;
-}
-
-function doSomething(wired: Wired, random: Random, truth: Truth): void {
-  const side = wired.side(random.u32() % wired.sides.length);
-  const other = wired.side(random.u32() % wired.sides.length);
-  const pids = [...truth.alive, ...truth.dead];
-  const pid = pids[random.u32() % Math.max(1, pids.length)];
-  switch (random.u32() % 10) {
-    case 0:
-    case 1:
-      truth.alive.add(wired.spawn(side));
-      break;
-    case 2: {
-      if (pid === undefined || !truth.alive.delete(pid)) break;
-      truth.dead.add(pid);
-      const owner = wired.sides.find(({ id }) => pid.startsWith(id));
-      if (owner !== undefined) wired.exit(owner, pid);
-      break;
-    }
-    case 3:
-    case 4:
-    case 5:
-      if (pid !== undefined) truth.open.set(wired.watch(side, pid), { side, pid });
-      break;
-    case 6: {
-      const [open] = truth.open;
-      if (open === undefined || fraction(random) < 0.5) break;
-      truth.open.delete(open[0]);
-      wired.feed(open[1].side, { kind: "unwatch", monitor: open[0] });
-      break;
-    }
-    case 7:
-      if (side === other || fraction(random) < 0.5) break;
-      // One side loses the other and finds it again. The other is told, or loses it as well.
-      wired.down(side, other);
-      wired.up(side, other);
-      if (fraction(random) < 0.5) {
-        wired.feed(other, { kind: "peerRejoined", node: side.id });
-      } else {
-        wired.down(other, side);
-        wired.up(other, side);
-      }
-      break;
-    case 8:
-      wired.run(fraction(random) * 700);
-      break;
-    case 9:
-      wired.flow(random.u32() % 5);
-      break;
-  }
-}
-
-test("whatever is lost, every monitor fires once when it has cause, never before, and nothing is held for nobody", () => {
-  for (let seed = 0; seed < 300; seed += 1) {
-    const random = new SeededRandom(`monitors ${seed}`);
-    const wired = new Wired(3);
-    const truth: Truth = { alive: new Set(), dead: new Set(), open: new Map() };
-    const firedBefore = new Map<number, Down>();
-    const look = (): void => {
-      for (const side of wired.sides) {
-        for (const { monitor, down } of side.fired.splice(0)) {
-          expect(firedBefore.has(monitor)).toBe(false);
-          expect(truth.open.has(monitor)).toBe(true);
-          firedBefore.set(monitor, down);
-          const { pid, reason } = down;
-          if (reason.kind !== "nodeDown") expect(pid !== undefined && truth.dead.has(pid)).toBe(true);
-          truth.open.delete(monitor);
-        }
-      }
-    };
-    wired.loses = () => fraction(random) < 0.2;
-    for (let turn = 0; turn < 200; turn += 1) {
-      // A monitor of what is dead fires while it is being made.
-      doSomething(wired, random, truth);
-      look();
-    }
-    wired.loses = () => false;
-    wired.flow();
-    wired.run(80_000);
-    look();
-    const late = [...truth.open.values()].filter(({ pid }) => truth.dead.has(pid));
-    expect({ seed, late }).toEqual({ seed, late: [] });
-    for (const side of wired.sides) {
-      const wanted = [...truth.open.values()].filter(
-        (open) => open.side !== side && open.pid.startsWith(side.id),
-      );
-      const distinct = new Set(wanted.map((open) => `${open.side.id} ${open.pid}`)).size;
-      expect({ seed, held: side.monitors.gauges().watchesHeld }).toEqual({ seed, held: distinct });
-    }
-  }
-}, 60_000);

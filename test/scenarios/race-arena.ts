@@ -1,6 +1,6 @@
 import type { Pid } from "../../src/kernel/ids.ts";
 import { fraction, type Random } from "../../src/kernel/random.ts";
-import { MachineCluster, type MachineNode } from "./machine-cluster.ts";
+import { MachineCluster, type MachineNode } from "../support/machine-cluster.ts";
 
 const RACERS = ["a", "b", "c", "d", "e"];
 /** Raced for at once: their frames and claims interleave. */

@@ -1,6 +1,6 @@
 import { contestantsOf } from "./benchmarks.ts";
 import type { Benchmark, Contestant, ItemBytes } from "./contest.ts";
-import type { Crew } from "./crew.ts";
+import type { Crew, Span } from "./crew.ts";
 import { type Summary, summarize } from "./statistics.ts";
 
 export interface ContestOptions {
@@ -28,6 +28,8 @@ export interface ContestResult {
 export interface ContestantResult {
   readonly name: string;
   readonly does: string;
+  /** One for each round that counts. */
+  readonly spans: readonly Span[];
   readonly rates: readonly number[];
   readonly rate: Summary;
 }
@@ -47,38 +49,32 @@ export async function runContest(
   const { items, rounds, alone } = options;
   const contestants = alone ? [benchmark.ours] : contestantsOf(benchmark);
   for (const contestant of contestants) await crew.open(contestant);
-  const rates = new Map<Contestant, number[]>(contestants.map((contestant) => [contestant, []]));
+  const spans = new Map<Contestant, Span[]>(contestants.map((contestant) => [contestant, []]));
   let itemBytes: ItemBytes = { toAll: 0, toOne: 0 };
   for (let number = 0; number <= rounds; number += 1) {
     options.onRound(number);
     for (const contestant of contestants) {
-      const lap = await crew.race(contestant, { number, items, itemBytes });
-      if (contestant === benchmark.ours) itemBytes = perItem(lap.sent, items);
-      if (number > 0) rates.get(contestant)?.push((items * benchmark.unitsPerItem * 1_000) / lap.ms);
+      const { sent, ...span } = await crew.race(contestant, { number, items, itemBytes });
+      if (contestant === benchmark.ours) itemBytes = perItem(sent, items);
+      if (number > 0) spans.get(contestant)?.push(span);
     }
   }
-  const resultOf = ({ name, does }: Contestant, own: readonly number[]): ContestantResult => ({
-    name,
-    does,
-    rates: own,
-    rate: summarize(own),
-  });
-  const ourRates = rates.get(benchmark.ours) ?? [];
-  return {
-    name: benchmark.name,
-    unit: benchmark.unit,
-    what: benchmark.what,
-    items,
-    rounds,
-    itemBytes,
-    mark: benchmark.mark,
-    ours: resultOf(benchmark.ours, ourRates),
-    others: contestants.slice(1).map((rival) => {
-      const rivalRates = rates.get(rival) ?? [];
-      const ratios = ourRates.map((rate, round) => rate / (rivalRates[round] ?? Number.NaN));
-      return { ...resultOf(rival, rivalRates), ratios, ratio: summarize(ratios) };
-    }),
-  };
+  const { name, unit, what, mark, unitsPerItem } = benchmark;
+  const resultOf = (contestant: Contestant): ContestantResult =>
+    judge(contestant, spans.get(contestant) ?? [], items * unitsPerItem);
+  const ours = resultOf(benchmark.ours);
+  const others = contestants.slice(1).map((rival) => compare(ours, resultOf(rival)));
+  return { name, unit, what, items, rounds, itemBytes, mark, ours, others };
+}
+
+function judge({ name, does }: Contestant, spans: readonly Span[], units: number): ContestantResult {
+  const rates = spans.map(({ beganMs, endedMs }) => (units * 1_000) / (endedMs - beganMs));
+  return { name, does, spans, rates, rate: summarize(rates) };
+}
+
+function compare(ours: ContestantResult, rival: ContestantResult): RivalResult {
+  const ratios = ours.rates.map((rate, round) => rate / (rival.rates[round] ?? Number.NaN));
+  return { ...rival, ratios, ratio: summarize(ratios) };
 }
 
 function perItem(sent: ItemBytes, items: number): ItemBytes {

@@ -9,9 +9,14 @@ export interface CrewOptions extends Omit<Setup, "kind" | "index"> {
 }
 
 /** What came of one round of one contestant. */
-export interface Lap {
-  readonly ms: number;
+export interface Lap extends Span {
   readonly sent: ItemBytes;
+}
+
+/** In milliseconds since the machine started, on the clock of the timestamps in a CPU profile. */
+export interface Span {
+  readonly beganMs: number;
+  readonly endedMs: number;
 }
 
 /** The processes of one contest. */
@@ -49,7 +54,7 @@ export class Crew implements AsyncDisposable {
     const { sent } = await this.#sender.ask({ kind: "tally" });
     await this.#askAll(command("clear"));
     const endedMs = Math.max(...[sending, ...arrived].map((done) => done.endedMs));
-    return { ms: endedMs - sending.beganMs, sent };
+    return { beganMs: sending.beganMs, endedMs, sent };
   }
 
   async stop(): Promise<void> {

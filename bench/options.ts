@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { BENCHMARKS, benchmarkNamed } from "./benchmarks.ts";
+import { BENCHMARKS } from "./benchmarks.ts";
 import type { Benchmark } from "./contest.ts";
 
 export const USAGE = `npm run bench -- [options]
@@ -24,9 +24,29 @@ const DEFAULT_ROUNDS = 7;
 const QUICK_ROUNDS = 2;
 const MOST_ROUNDS = 1_000;
 
-/** Undefined: help was asked for. Throws for what it does not know. */
+/** What was asked for cannot be done. The message says why: no stack is needed. */
+export class UsageError extends Error {}
+
+/**
+ * Undefined: help was asked for.
+ *
+ * @throws UsageError
+ */
 export function readOptions(argv: readonly string[]): BenchOptions | undefined {
-  const { values } = parseArgs({
+  const values = parse(argv);
+  if (values.help) return undefined;
+  return {
+    benchmarks: values.only === undefined ? BENCHMARKS : values.only.map(find),
+    quick: values.quick,
+    rounds: readRounds(values.rounds, values.quick ? QUICK_ROUNDS : DEFAULT_ROUNDS),
+    json: values.json,
+    jsonFile: values["json-file"],
+    profile: values.profile,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  const config = {
     args: [...argv],
     options: {
       only: { type: "string", multiple: true },
@@ -37,23 +57,27 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
       profile: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
-  });
-  if (values.help) return undefined;
-  return {
-    benchmarks: values.only === undefined ? BENCHMARKS : values.only.map(benchmarkNamed),
-    quick: values.quick,
-    rounds: readRounds(values.rounds, values.quick ? QUICK_ROUNDS : DEFAULT_ROUNDS),
-    json: values.json,
-    jsonFile: values["json-file"],
-    profile: values.profile,
-  };
+  } as const;
+  try {
+    return parseArgs(config).values;
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  }
+}
+
+function find(name: string): Benchmark {
+  const found = BENCHMARKS.find((benchmark) => benchmark.name === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`no benchmark is called ${JSON.stringify(name)}\n\n${USAGE}`);
 }
 
 function readRounds(given: string | undefined, byDefault: number): number {
   if (given === undefined) return byDefault;
   const rounds = Number(given);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > MOST_ROUNDS) {
-    throw new Error(`--rounds is ${JSON.stringify(given)}: a whole number from 1 to ${MOST_ROUNDS} is right`);
+    throw new UsageError(
+      `--rounds is ${JSON.stringify(given)}: a whole number from 1 to ${MOST_ROUNDS} is right`,
+    );
   }
   return rounds;
 }

@@ -4,6 +4,7 @@ import type { Summary } from "./statistics.ts";
 
 /** Everything that one run has found: what `--json` writes. */
 export interface BenchReport {
+  readonly startedAt: string;
   readonly machine: MachineFacts;
   readonly quick: boolean;
   readonly benchmarks: readonly ContestResult[];

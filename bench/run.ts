@@ -7,11 +7,12 @@ import type { Benchmark } from "./contest.ts";
 import { type ContestResult, runContest } from "./contest-run.ts";
 import { Crew } from "./crew.ts";
 import { machineFacts } from "./machine.ts";
-import { type BenchOptions, readOptions, USAGE } from "./options.ts";
+import { type BenchOptions, readOptions, USAGE, UsageError } from "./options.ts";
 import { type BenchReport, writeReport } from "./report.ts";
 
 /** As a shell reports a program that was ended by Ctrl-C. */
 const INTERRUPTED = 130;
+const FAILED = 1;
 
 // Debian puts servers where the PATH of an ordinary user does not look.
 process.env["PATH"] = [process.env["PATH"] ?? "", "/usr/sbin", "/usr/local/bin"].join(delimiter);
@@ -21,11 +22,13 @@ try {
   if (options === undefined) console.log(USAGE);
   else publish(await run(options), options);
 } catch (error) {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
-  process.exitCode ||= 1;
+  process.exitCode ||= FAILED;
+  const isPlain = error instanceof UsageError || process.exitCode === INTERRUPTED;
+  console.error(error instanceof Error ? (isPlain ? error.message : error.stack) : error);
 }
 
 async function run(options: BenchOptions): Promise<BenchReport> {
+  const startedAt = new Date().toISOString();
   const machine = machineFacts();
   const interruption = interrupted();
   using build = buildWorkers();
@@ -34,7 +37,7 @@ async function run(options: BenchOptions): Promise<BenchReport> {
   for (const benchmark of options.benchmarks) {
     benchmarks.push(await runBenchmark(benchmark, build, server, options, interruption));
   }
-  return { machine, quick: options.quick, benchmarks };
+  return { startedAt, machine, quick: options.quick, benchmarks };
 }
 
 /** With processes of its own, so that no benchmark finds what another has left in them. */

@@ -105,7 +105,7 @@ export class WorkerProcess implements AsyncDisposable {
   async #patiently<T>(promise: Promise<T>, what: string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_resolve, reject) => {
-      const text = `worker ${this.#setup.index} did not ${what} within ${PATIENCE_MS} ms`;
+      const text = `worker ${this.#setup.index} has not done ${JSON.stringify(what)} within ${PATIENCE_MS} ms`;
       timer = setTimeout(() => reject(new Error(text)), PATIENCE_MS);
     });
     try {

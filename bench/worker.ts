@@ -29,8 +29,10 @@ async function take(request: Request): Promise<void> {
     } else {
       const beganMs = nowMs();
       const done = await carryOut(request);
-      report({ kind: "done", id: request.id, done: { beganMs, ...done } });
-      if (request.kind === "stop") process.exit(0);
+      const isLast = request.kind === "stop";
+      report({ kind: "done", id: request.id, done: { beganMs, ...done } }, () => {
+        if (isLast) process.exit(0);
+      });
     }
   } catch (error) {
     report({
@@ -90,8 +92,8 @@ function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-function report(message: Report): void {
-  process.send?.(message);
+function report(message: Report, sent: () => void = () => {}): void {
+  process.send?.(message, sent);
 }
 
 function endServer(pid: number): void {

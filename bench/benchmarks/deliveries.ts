@@ -1,82 +1,119 @@
+import type { Msg } from "nats";
 import { Arrivals, until } from "../arrivals.ts";
 import { type Benchmark, type Contestant, type Part, PLACES, type Place } from "../contest.ts";
 import { sendInWindows } from "../sending.ts";
 
 const MESSAGE_BYTES = 128;
 
-/** Items between two flushes, on both sides. Two of them must fit into a mailbox. */
+/** Items between two flushes, on both sides. */
 const WINDOW = 4_096;
+
+/** The sender's own member is given messages before the bus has taken them: `flushed()` does not hold it back. */
+const MAILBOX = 1_000_000;
 
 const GROUP = "deliveries";
 const SUBJECT = "bench.deliveries";
 
-const ours: Contestant = {
-  name: "rollcall",
-  does: `groups.publish() of a Uint8Array of ${MESSAGE_BYTES} bytes to a group with one member on each node; flushed() every ${WINDOW} messages, two at most under way; until the handler of every member has run for each`,
-  async open({ node }: Place): Promise<Part> {
-    const arrivals = new Arrivals();
-    const member = node.spawn(() => arrivals.add());
-    node.groups.join(GROUP, member);
-    const message = new Uint8Array(MESSAGE_BYTES).fill(0x61);
-    await until(() => node.groups.count(GROUP) === PLACES);
-    return {
-      async prepare({ items }) {
-        arrivals.expect(items);
-      },
-      send: ({ items }) =>
-        sendInWindows(
-          items,
-          WINDOW,
-          () => void node.groups.publish(GROUP, message),
-          () => node.flushed(),
-        ),
-      arrived: () => arrivals.completion,
-      async clear() {},
-    };
-  },
+const FILLER = "a";
+
+/** What the messages are made of, and what reading one means to the plain client. */
+interface Content {
+  readonly words: string;
+  readonly reading: string;
+  readonly message: string | Uint8Array;
+  lengthOf(message: Msg): number;
+}
+
+const bytes: Content = {
+  words: `a Uint8Array of ${MESSAGE_BYTES} bytes`,
+  reading: "looked at as bytes",
+  message: new Uint8Array(MESSAGE_BYTES).fill(FILLER.charCodeAt(0)),
+  lengthOf: (message) => message.data.length,
 };
 
-const publish: Contestant = {
-  name: "plain publish",
-  does: `one message for each, as many bytes as we send for it; counted by the sender and by both receivers; a flush() every ${WINDOW} messages, two at most under way`,
-  async open({ index, connection }: Place): Promise<Part> {
-    const arrivals = new Arrivals();
-    let receivedBytes = 0;
-    const receive = (data: Uint8Array): void => {
-      receivedBytes += data.length;
-      arrivals.add();
-    };
-    if (index !== 0) connection.subscribe(SUBJECT, { callback: (_error, { data }) => receive(data) });
-    await connection.flush();
-    return {
-      async prepare({ items }) {
-        receivedBytes = 0;
-        arrivals.expect(items);
-      },
-      async send({ items, itemBytes }) {
-        const message = Buffer.alloc(Math.max(itemBytes.toAll, MESSAGE_BYTES), 0x61);
-        const send = (): void => {
-          receive(message);
-          connection.publish(SUBJECT, message);
-        };
-        await sendInWindows(items, WINDOW, send, () => connection.flush());
-      },
-      arrived: () => arrivals.completion,
-      async clear({ items, itemBytes }) {
-        const expected = items * Math.max(itemBytes.toAll, MESSAGE_BYTES);
-        if (receivedBytes !== expected) throw new Error(`${receivedBytes} bytes of ${expected}`);
-      },
-    };
-  },
+const text: Content = {
+  words: `a string of ${MESSAGE_BYTES} ASCII characters`,
+  reading: "decoded as text",
+  message: FILLER.repeat(MESSAGE_BYTES),
+  lengthOf: (message) => message.string().length,
 };
 
-export const deliveries: Benchmark = {
-  name: "deliveries",
-  unit: "deliveries",
-  what: `messages of ${MESSAGE_BYTES} bytes to a group, until the member on each of the three nodes has them`,
-  items: { full: 100_000, quick: 5_000 },
-  unitsPerItem: PLACES,
-  mark: 1.0,
-  ours,
-  others: [publish],
-};
+function ours(content: Content): Contestant {
+  return {
+    name: "rollcall",
+    does: `groups.publish() of ${content.words} to a group with one member on each node; flushed() every ${WINDOW} messages, two at most under way; until the handler of every member has run for each`,
+    async open({ node }: Place): Promise<Part> {
+      const arrivals = new Arrivals();
+      const member = node.spawn(() => arrivals.add(), { mailbox: MAILBOX });
+      node.groups.join(GROUP, member);
+      await until(() => node.groups.count(GROUP) === PLACES);
+      const send = (): void => void node.groups.publish(GROUP, content.message);
+      return {
+        async prepare({ items }) {
+          arrivals.expect(items);
+        },
+        send: ({ items }) => sendInWindows(items, WINDOW, send, () => node.flushed()),
+        arrived: () => arrivals.completion,
+        async clear() {},
+      };
+    },
+  };
+}
+
+function publish(content: Content): Contestant {
+  return {
+    name: "plain publish",
+    does: `one message for each, as many bytes as we send for it; ${content.reading} by both receivers, and counted by them and by the sender; a flush() every ${WINDOW} messages, two at most under way`,
+    async open({ index, connection }: Place): Promise<Part> {
+      const arrivals = new Arrivals();
+      let received = 0;
+      const receive = (length: number): void => {
+        received += length;
+        arrivals.add();
+      };
+      if (index !== 0) {
+        connection.subscribe(SUBJECT, {
+          callback: (_error, message) => receive(content.lengthOf(message)),
+        });
+      }
+      await connection.flush();
+      return {
+        async prepare({ items }) {
+          received = 0;
+          arrivals.expect(items);
+        },
+        async send({ items, itemBytes }) {
+          const message = Buffer.alloc(Math.max(itemBytes.toAll, MESSAGE_BYTES), FILLER);
+          const send = (): void => {
+            receive(message.length);
+            connection.publish(SUBJECT, message);
+          };
+          await sendInWindows(items, WINDOW, send, () => connection.flush());
+        },
+        arrived: () => arrivals.completion,
+        async clear({ items, itemBytes }) {
+          const expected = items * Math.max(itemBytes.toAll, MESSAGE_BYTES);
+          if (received !== expected) throw new Error(`${received} bytes of ${expected}`);
+        },
+      };
+    },
+  };
+}
+
+function deliveriesOf(name: string, content: Content): Benchmark {
+  return {
+    name,
+    unit: name,
+    what: `${content.words}, published to a group by one node, until the member on each of the three has it`,
+    items: { full: 300_000, quick: 5_000 },
+    unitsPerItem: PLACES,
+    mark: 1.0,
+    ours: ours(content),
+    others: [publish(content)],
+  };
+}
+
+export const deliveries = deliveriesOf("deliveries", bytes);
+
+/** As a benchmark of its own, because bytes and text go different ways on both sides. */
+export const textDeliveries = deliveriesOf("text-deliveries", text);

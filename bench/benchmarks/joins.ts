@@ -98,7 +98,7 @@ export const joins: Benchmark = {
   name: "joins",
   unit: "joins",
   what: "processes of one node joined to groups, until all three nodes show them",
-  items: { full: 50_000, quick: 3_000 },
+  items: { full: 100_000, quick: 3_000 },
   unitsPerItem: 1,
   mark: 0.3,
   ours,

@@ -11,6 +11,8 @@ export interface Claim {
   readonly name: string;
   readonly takeover: boolean;
   readonly expect: EntryRef | undefined;
+  /** What the claimer sees under the name. It is over, or this node has not read of it yet. */
+  readonly seen: readonly EntryRef[];
 }
 
 export interface ArbiterPort {
@@ -30,6 +32,8 @@ export interface ArbiterPort {
 /** What one name waits for. Exists only while something is granted or parked. */
 interface Docket {
   granted: Claim | undefined;
+  /** When the grant was given, or its claimer last said that the claim is open. */
+  grantedAtMs: number;
   readonly parked: Claim[];
   /** Asked of the owner of what stands in the way. */
   asked:
@@ -73,7 +77,11 @@ export class Arbiter {
       this.#grant(docket, claim);
       return;
     }
-    if (!docket.parked.some((waiting) => sameClaim(waiting, claim))) {
+    const place = docket.parked.findIndex((waiting) => sameClaim(waiting, claim));
+    if (place >= 0) {
+      // What the claimer saw may have gone down since with its node, which this one, when it is new, has never met.
+      docket.parked[place] = claim;
+    } else {
       if (this.#parked >= PARKED_CLAIMS) {
         this.#close(claim.name, docket);
         return;
@@ -125,6 +133,7 @@ export class Arbiter {
       if (this.#port.positionOf(from) >= message.position) this.#arrived(message.name, docket, nowMs);
     } else {
       if (message.claim === 0) this.#refuseAll(docket, message.name);
+      else docket.grantedAtMs = nowMs;
       this.#review(message.name, docket, nowMs);
     }
   }
@@ -153,8 +162,9 @@ export class Arbiter {
   tick(nowMs: number): void {
     for (const [name, docket] of [...this.#dockets]) {
       const asked = docket.asked;
-      if (asked === undefined) continue;
-      if (asked.claim === 0 && nowMs - asked.sinceMs >= this.#port.arbiterTimeoutMs) {
+      if (asked === undefined) {
+        this.#doubtGrant(name, docket, nowMs);
+      } else if (asked.claim === 0 && nowMs - asked.sinceMs >= this.#port.arbiterTimeoutMs) {
         // Its owner hangs. What it registered stands until it is down; nobody is kept waiting for that.
         docket.asked = undefined;
         this.#refuseAll(docket, name);
@@ -164,6 +174,14 @@ export class Arbiter {
         this.#sendConfirm(name, asked);
       }
     }
+  }
+
+  /** That it was given back may have been lost. Nobody may come to ask about this name again: it would be kept for ever. */
+  #doubtGrant(name: string, docket: Docket, nowMs: number): void {
+    const { granted, grantedAtMs } = docket;
+    if (granted === undefined || nowMs - grantedAtMs < this.#port.arbiterTimeoutMs) return;
+    this.#askOwner(name, docket, granted.from, 0, granted.claim, nowMs);
+    this.#close(name, docket);
   }
 
   #await(name: string, docket: Docket, awaited: NonNullable<Docket["awaited"]>): void {
@@ -191,16 +209,18 @@ export class Arbiter {
       }
       const visible = this.#port.table.visible(name);
       const [holder] = visible;
-      if (first.takeover ? this.#mayTake(first, visible) : holder === undefined) {
+      const ahead = this.#ahead(first);
+      if (first.takeover ? this.#mayTake(first, visible) : holder === undefined && ahead === undefined) {
         this.#unpark(docket, (waiting) => waiting === first);
         docket.granted = first;
+        docket.grantedAtMs = nowMs;
         this.#grant(docket, first);
         continue;
       }
-      if (first.expect !== undefined && this.#isAhead(first.expect)) {
-        const { owner, id } = first.expect;
-        if (docket.awaited?.owner !== owner || docket.awaited.position !== id)
-          this.#await(name, docket, { owner, position: id, sinceMs: nowMs });
+      if (ahead !== undefined && (first.takeover || holder === undefined)) {
+        if (docket.awaited?.owner !== ahead.owner || docket.awaited.position !== ahead.id) {
+          this.#await(name, docket, { owner: ahead.owner, position: ahead.id, sinceMs: nowMs });
+        }
         break;
       }
       if (first.takeover || holder === undefined || holder.owner === this.#port.self) {
@@ -214,9 +234,13 @@ export class Arbiter {
     this.#close(name, docket);
   }
 
-  /** Whether the claimer knows of a registration that has not been read of here: a node that has just joined may not even know its owner. */
-  #isAhead(ref: EntryRef): boolean {
-    return !this.#port.isGone(ref.owner) && this.#port.positionOf(ref.owner) < ref.id;
+  /**
+   * A registration that the claimer knows of and this node has not read of: it has just joined, or sides are meeting, and it
+   * may not even know the owner. To give the name out now would be to take it from whoever holds it.
+   */
+  #ahead(claim: Claim): EntryRef | undefined {
+    const known = claim.takeover ? (claim.expect === undefined ? [] : [claim.expect]) : claim.seen;
+    return known.find(({ owner, id }) => !this.#port.isGone(owner) && this.#port.positionOf(owner) < id);
   }
 
   #mayTake(claim: Claim, visible: readonly EntryRef[]): boolean {
@@ -250,7 +274,11 @@ export class Arbiter {
   #grant(docket: Docket, claim: Claim): void {
     docket.asked = undefined;
     docket.awaited = undefined;
-    const current = this.#port.table.visible(claim.name).map(({ owner, id }) => ({ owner, id }));
+    const { table } = this.#port;
+    const taken = table
+      .visible(claim.name)
+      .map(({ owner, id }) => ({ owner, id, how: "takenOver" as const }));
+    const current = [...taken, ...table.supersededUnder(claim.name)];
     this.#answer(claim.from, {
       kind: "granted",
       scope: this.#port.scope,
@@ -293,7 +321,7 @@ export class Arbiter {
   #docket(name: string): Docket {
     let docket = this.#dockets.get(name);
     if (docket === undefined) {
-      docket = { granted: undefined, parked: [], asked: undefined, awaited: undefined };
+      docket = { granted: undefined, grantedAtMs: 0, parked: [], asked: undefined, awaited: undefined };
       this.#dockets.set(name, docket);
     }
     return docket;

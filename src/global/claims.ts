@@ -4,11 +4,12 @@ import type { Handover } from "./handover.ts";
 import { RETRY_MS } from "./limits.ts";
 import type { ClaimMessage } from "./messages.ts";
 import type { EntryRef } from "./name-entry.ts";
+import type { Superseded } from "./name-ops.ts";
 
 /** How a claim ended. */
 export type ClaimEnd =
-  /** Write it now, with the number of the claim. `current`: what the arbiters saw standing. */
-  | { readonly kind: "granted"; readonly claim: number; readonly current: readonly EntryRef[] }
+  /** Write it now, with the number of the claim. `current`: what the arbiters saw standing, and what that superseded. */
+  | { readonly kind: "granted"; readonly claim: number; readonly current: readonly Superseded[] }
   | { readonly kind: "refused"; readonly holder: Pid | undefined };
 
 export interface ClaimsPort {
@@ -22,6 +23,8 @@ export interface ClaimsPort {
   send(to: NodeId, message: ClaimMessage): void;
   /** The claim is over. After a grant, the registration is written before this returns; false when it was not. */
   ended(handle: number, end: ClaimEnd): boolean;
+  /** What this node sees under the name, of others. */
+  seen(name: string): readonly EntryRef[];
   /** Whether this node's entry of the name was written on this claim. */
   wroteOn(claim: number, name: string): boolean;
 }
@@ -38,7 +41,7 @@ interface OpenClaim {
   arbiters: readonly NodeId[];
   /** How many of them have granted: the one at this index is being asked. */
   granted: number;
-  current: EntryRef[];
+  current: Superseded[];
   /** Arbiters that did not answer in time. */
   readonly skipped: Set<NodeId>;
   askedAtMs: number;
@@ -122,7 +125,9 @@ export class Claims {
       case "granted":
         open.granted += 1;
         open.current.push(...message.current);
-        this.#askNext(open, nowMs);
+        // It knew every name given out without it when it granted: it said so before. Nobody further down need be asked.
+        if (this.#port.handover.isActive(from)) this.#complete(open, nowMs);
+        else this.#askNext(open, nowMs);
         return;
       case "refused":
         this.#close(open);
@@ -186,13 +191,7 @@ export class Claims {
   #askNext(open: OpenClaim, nowMs: number): void {
     const next = open.arbiters[open.granted];
     if (next === undefined) {
-      this.#close(open);
-      const wrote = this.#port.ended(open.handle, {
-        kind: "granted",
-        claim: open.claim,
-        current: open.current,
-      });
-      if (!wrote) this.#giveBack(open, nowMs);
+      this.#complete(open, nowMs);
       return;
     }
     open.askedAtMs = nowMs;
@@ -201,14 +200,22 @@ export class Claims {
     else this.#sendClaim(open, next);
   }
 
+  #complete(open: OpenClaim, nowMs: number): void {
+    this.#close(open);
+    const end: ClaimEnd = { kind: "granted", claim: open.claim, current: open.current };
+    if (!this.#port.ended(open.handle, end)) this.#giveBack(open, nowMs);
+  }
+
   #askSelf(open: OpenClaim, nowMs: number): void {
     const { claim, name, takeover, expect } = open;
-    this.#port.arbiter.ask({ from: this.#port.self, claim, name, takeover, expect }, nowMs);
+    const seen = takeover ? [] : this.#port.seen(name);
+    this.#port.arbiter.ask({ from: this.#port.self, claim, name, takeover, expect, seen }, nowMs);
   }
 
   #sendClaim(open: OpenClaim, to: NodeId): void {
     const { claim, name, takeover, expect } = open;
-    this.#port.send(to, { kind: "claim", scope: this.#port.scope, claim, name, takeover, expect });
+    const seen = takeover ? [] : this.#port.seen(name);
+    this.#port.send(to, { kind: "claim", scope: this.#port.scope, claim, name, takeover, expect, seen });
   }
 
   /** What was granted, and what may be granted while this is under way. */

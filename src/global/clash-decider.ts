@@ -50,6 +50,11 @@ interface Decision {
   againAtMs: number;
 }
 
+interface Announced {
+  readonly clash: string;
+  readonly losers: readonly EntryRef[];
+}
+
 interface Verdict {
   readonly winner: NameEntry;
   readonly meta: Value | undefined;
@@ -66,7 +71,7 @@ export class ClashDecider {
   readonly #owner: Owner;
   readonly #decisions = new Map<string, Decision>();
   /** Settled, but not every loser's owner has read of it: until then its promise counts. */
-  readonly #announced = new Map<string, { readonly name: string; readonly losers: readonly EntryRef[] }>();
+  readonly #announced = new Map<string, readonly Announced[]>();
   #last = 0;
 
   constructor(port: DeciderPort, owner: Owner) {
@@ -84,13 +89,13 @@ export class ClashDecider {
     const visible = this.#port.table.visible(name);
     const [oldest] = visible;
     const ours = visible.length > 1 && oldest?.owner === this.#port.self;
-    if (this.#announced.size > 0) this.sweep();
+    this.#sweepName(name);
     if (decision === undefined) {
       if (ours) this.#begin(name, visible, nowMs);
       return;
     }
     if (!ours && decision.phase === "pinning" && this.#isPinned(decision)) {
-      this.#announce(decision);
+      this.#announce(decision, nowMs);
       return;
     }
     if (!ours && decision.phase !== "resolving") {
@@ -118,21 +123,16 @@ export class ClashDecider {
     }
   }
 
-  /** Logs went further, or nodes went: some losers may be gone for good. */
+  /** Nodes went: some losers may be gone for good. What else ends them touches their names. */
   sweep(): void {
-    for (const [clash, { name, losers }] of this.#announced) {
-      const open = losers.some(
-        (loser) =>
-          this.#port.isUp(loser.owner) && this.#port.table.entryOf(loser.owner, name)?.id === loser.id,
-      );
-      if (!open) this.#announced.delete(clash);
-    }
+    for (const name of this.#announced.keys()) this.#sweepName(name);
   }
 
   message(from: NodeId, message: ClashMessage, nowMs: number): void {
     if (message.kind === "promiseCheck") {
       const open =
-        this.#announced.has(message.clash) || this.#decisions.get(message.name)?.clash === message.clash;
+        this.#announced.get(message.name)?.some(({ clash }) => clash === message.clash) === true ||
+        this.#decisions.get(message.name)?.clash === message.clash;
       if (!open) this.#letGo(from, message.clash, message.name);
       return;
     }
@@ -339,17 +339,34 @@ export class ClashDecider {
 
   #onPinned(decision: Decision, done: boolean, nowMs: number): void {
     if (decision.phase !== "pinning") return;
-    if (done) this.#announce(decision);
+    if (done) this.#announce(decision, nowMs);
     else this.#wait(decision, nowMs);
   }
 
-  /** The losers' promises hold until their owners read of it: nobody else may decide about them meanwhile. */
-  #announce(decision: Decision): void {
+  /**
+   * The losers' promises hold until their owners read of it: nobody else may decide about them meanwhile. Whoever turned up
+   * while this was decided now stands against the winner.
+   */
+  #announce(decision: Decision, nowMs: number): void {
     this.#decisions.delete(decision.name);
     const losers = decision.contenders.filter((entry) => entry !== decision.verdict?.winner);
-    this.#announced.set(decision.clash, { name: decision.name, losers });
+    const before = this.#announced.get(decision.name) ?? [];
+    this.#announced.set(decision.name, [...before, { clash: decision.clash, losers }]);
     this.#port.counted("pins");
-    this.sweep();
+    this.nameTouched(decision.name, nowMs);
+  }
+
+  #sweepName(name: string): void {
+    const announced = this.#announced.get(name);
+    if (announced === undefined) return;
+    const open = announced.filter(({ losers }) =>
+      losers.some(
+        (loser) =>
+          this.#port.isUp(loser.owner) && this.#port.table.entryOf(loser.owner, name)?.id === loser.id,
+      ),
+    );
+    if (open.length > 0) this.#announced.set(name, open);
+    else this.#announced.delete(name);
   }
 
   #isPinned(decision: Decision): boolean {

@@ -10,7 +10,7 @@ import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
 import type { Value } from "../kernel/value.ts";
 import type { Registration } from "../resolve/types.ts";
 import type { Command, Outcome } from "./messages.ts";
-import { pidOf, toRegistration } from "./name-entry.ts";
+import { type NameEntry, pidOf, toRegistration } from "./name-entry.ts";
 import type { NameTable } from "./name-table.ts";
 import type { Owner } from "./owner.ts";
 import type { Requests } from "./requests.ts";
@@ -25,6 +25,7 @@ export type NameAnswer =
 export interface CommandsPort {
   readonly self: NodeId;
   readonly table: NameTable;
+  readonly arbiterTimeoutMs: number;
   nowMs(): number;
   isUp(node: NodeId): boolean;
   positionOf(owner: NodeId): number;
@@ -39,6 +40,7 @@ interface Pending {
   readonly owner: NodeId;
   cancel: () => void;
   outcome: Outcome | undefined;
+  outcomeAtMs: number;
   tries: number;
 }
 
@@ -124,11 +126,12 @@ export class Commands {
   }
 
   #start(request: number, owner: NodeId, command: Command, resolver: number, tries = 0): void {
-    const pending: Pending = { command, owner, cancel: () => {}, outcome: undefined, tries };
+    const pending: Pending = { command, owner, cancel: () => {}, outcome: undefined, outcomeAtMs: 0, tries };
     this.#pending.set(request, pending);
     const done = (outcome: Outcome) => {
       if (this.#pending.get(request) !== pending) return;
       pending.outcome = outcome;
+      pending.outcomeAtMs = this.#port.nowMs();
       this.#noteWrite(pending, outcome);
       this.#conclude(request, pending, outcome);
     };
@@ -239,8 +242,9 @@ export class Commands {
       this.#port.table.visible(name).length > 1
     ) {
       // An older holder shows still: the news of its end is on the way, or this is a clash, which is decided soon.
-      if (owner !== this.#port.self) return;
+      return;
     }
+    if (stands && this.#isNewsToFormer(pending, entry)) return;
     const command = pending.command;
     const pid =
       command.kind === "transfer"
@@ -257,6 +261,23 @@ export class Commands {
         registration: { name, pid, meta, node: owner, revision: `${owner}:${position}` },
       });
     }
+  }
+
+  /**
+   * 1. n2 takes the name over from n1, and releases it; n1 has heard of neither. 2. A process of n1 that held it registers it
+   * again: n1 believes that it holds it, and agrees. 3. So does whoever is asked by n3, which registers it too.
+   * Hence a takeover is answered when the former holder has given way; but nobody is kept waiting by a node that hangs.
+   */
+  #isNewsToFormer(pending: Pending, entry: NameEntry): boolean {
+    const { command, outcomeAtMs } = pending;
+    if (command.kind !== "register" || !command.takeover) return false;
+    if (this.#port.nowMs() - outcomeAtMs >= this.#port.arbiterTimeoutMs) return false;
+    return entry.supersedes.some(
+      ({ owner, id }) =>
+        owner !== entry.owner &&
+        this.#port.isUp(owner) &&
+        (this.#port.positionOf(owner) < id || this.#port.table.entryOf(owner, entry.name)?.id === id),
+    );
   }
 
   #applied(owner: NodeId, position: number): boolean {

@@ -84,6 +84,11 @@ export class Handover {
     return this.#peers.has(node);
   }
 
+  /** Whether this node has been told by the peer that it knows every name that was given out without it. */
+  isActive(node: NodeId): boolean {
+    return this.#peers.get(node)?.standing === "active";
+  }
+
   /** Whether everyone who matters has taken note of us, and we know all that was decided before. */
   get joined(): boolean {
     for (const [unknown] of this.#unknown) {

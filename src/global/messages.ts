@@ -12,7 +12,7 @@ import {
   type Variants,
 } from "../bus/wire-schema.ts";
 import { stamp, value } from "../bus/wire-value.ts";
-import { MAX_CONTENDERS } from "./name-ops.ts";
+import { MAX_CONTENDERS, supersedes } from "./name-ops.ts";
 
 const MAX_NODES = 10_000;
 
@@ -38,7 +38,7 @@ export const handoverMessages = {
 
 /** How a free name is given out, by the arbiter that the nodes' ids and the name choose. */
 export const claimMessages = {
-  /** `expect`: take it over only from this registration (a transfer). */
+  /** `expect`: take it over only from this registration (a transfer). `seen`: what the claimer sees under the name. */
   claim: [
     40,
     {
@@ -47,9 +47,10 @@ export const claimMessages = {
       name: text,
       takeover: flag,
       expect: optional(tuple({ owner: nodeId, id: nat })),
+      seen: refs,
     },
   ],
-  granted: [41, { scope: text, claim: nat, name: text, current: refs }],
+  granted: [41, { scope: text, claim: nat, name: text, current: supersedes }],
   refused: [42, { scope: text, claim: nat, holder: optional(pid) }],
   /** It will be answered; somebody else is being waited for. */
   parked: [43, { scope: text, claim: nat }],
@@ -126,8 +127,9 @@ export const requestMessages = {
     },
   ],
   response: [61, { scope: text, request: nat, outcome }],
-  /** The caller gave up: withdraw it, or give back what it got. */
+  /** The caller gave up: withdraw it, or give back what it got. Said again until it is confirmed. */
   requestAbandoned: [62, { scope: text, request: nat }],
+  requestWithdrawn: [63, { scope: text, request: nat }],
 } as const satisfies Variants;
 
 export type HandoverMessage = UnionOf<typeof handoverMessages>;

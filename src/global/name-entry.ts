@@ -60,8 +60,8 @@ export function toContender(entry: NameEntry): Contender {
 }
 
 export function toSuccessor(entry: NameEntry): Successor {
-  const { owner, id, serial, meta, stamp, supersedes } = entry;
-  return { owner, id, serial, meta, stamp, supersedes };
+  const { owner, id, sequence, serial, meta, stamp, supersedes } = entry;
+  return { owner, id, sequence, serial, meta, stamp, supersedes };
 }
 
 /** The entry as its owner would write it again. */

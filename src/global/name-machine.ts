@@ -127,8 +127,6 @@ export class NameMachine {
   advanced(owner: NodeId, nowMs: number): void {
     this.#step(nowMs, () => {
       this.#parts.arbiter.advanced(owner, this.#port.positionOf(owner), nowMs);
-      this.#parts.owner.sweep();
-      this.#parts.decider.sweep();
     });
   }
 
@@ -178,6 +176,8 @@ export class NameMachine {
       this.#parts.claims.tick(nowMs);
       this.#parts.arbiter.tick(nowMs);
       this.#parts.requests.tick(nowMs);
+      // Not at every step of a log: each time it looks at all there are.
+      this.#parts.owner.sweep();
       this.#parts.decider.tick(nowMs);
     });
   }
@@ -219,8 +219,8 @@ export class NameMachine {
         this.handover.message(from, message, nowMs);
         return;
       case "claim": {
-        const { claim, name, takeover, expect } = message;
-        this.#parts.arbiter.ask({ from, claim, name, takeover, expect }, nowMs);
+        const { claim, name, takeover, expect, seen } = message;
+        this.#parts.arbiter.ask({ from, claim, name, takeover, expect, seen }, nowMs);
         return;
       }
       case "claimReleased":
@@ -250,6 +250,7 @@ export class NameMachine {
       case "request":
       case "response":
       case "requestAbandoned":
+      case "requestWithdrawn":
         this.#parts.requests.message(from, message);
         return;
     }

@@ -67,6 +67,8 @@ export interface NameDrop {
 export interface Successor {
   readonly owner: NodeId;
   readonly id: number;
+  /** The number of the operation that last wrote it: what is told here may be later than what began it. */
+  readonly sequence: number;
   readonly serial: number;
   readonly meta: Value;
   readonly stamp: Stamp;
@@ -117,7 +119,7 @@ const losers: Field<SettledClash["losers"]> = {
   write: (how) => LOSERS.indexOf(how),
 };
 
-const supersedes = list(tuple({ owner: nodeId, id: nat, how: supersededHow }), MAX_CONTENDERS);
+export const supersedes = list(tuple({ owner: nodeId, id: nat, how: supersededHow }), MAX_CONTENDERS);
 
 const nameEnd: Field<NameEnd> = oneOf({
   released: [0, {}],
@@ -131,7 +133,9 @@ const settledClash: Field<SettledClash> = tuple({
   losers,
 });
 
-const successor = optional(tuple({ owner: nodeId, id: nat, serial: nat, meta: value, stamp, supersedes }));
+const successor = optional(
+  tuple({ owner: nodeId, id: nat, sequence: nat, serial: nat, meta: value, stamp, supersedes }),
+);
 
 export const nameOperations = {
   namePut: [

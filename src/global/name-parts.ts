@@ -97,6 +97,7 @@ export function makeNameParts(port: NameMachinePort, hooks: NameHooks): NamePart
     {
       self: port.self,
       table,
+      arbiterTimeoutMs: port.arbiterTimeoutMs,
       nowMs: hooks.nowMs,
       isUp: (node) => node === port.self || port.isUp(node),
       positionOf: (node) => port.positionOf(node),
@@ -147,6 +148,10 @@ function makeClaiming(port: NameMachinePort, hooks: NameHooks, table: NameTable,
     ended: (handle, end) => {
       hooks.counted(end.kind);
       return ended(handle, end);
+    },
+    seen: (name) => {
+      const others = table.visible(name).filter((entry) => entry.owner !== self);
+      return others.map(({ owner, id }) => ({ owner, id }));
     },
     wroteOn: (claim, name) => table.entryOf(self, name)?.claim === claim,
   });

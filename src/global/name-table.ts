@@ -10,7 +10,7 @@ import {
   sameRegistration,
   toRegistration,
 } from "./name-entry.ts";
-import type { NameEnd, NameOperation, NamePut, Successor, SupersededHow } from "./name-ops.ts";
+import type { NameEnd, NameOperation, NamePut, Successor, Superseded, SupersededHow } from "./name-ops.ts";
 
 /** Called at once when an operation has been applied. */
 export interface NameTablePort {
@@ -85,6 +85,19 @@ export class NameTable {
       if (how !== undefined) return { entry, how };
     }
     return undefined;
+  }
+
+  /**
+   * What is superseded under the name, live here or not. A new registration has to go on superseding it:
+   *
+   * 1. n1 holds a name as r; n2 takes it over as x, which supersedes r. 2. n3 takes it over as y, which supersedes x; or n2
+   * releases it, and n3 registers it as y. 3. n1 reads of y before it reads of x. Did y not supersede r as well, n1 would
+   * see two holders, and have a clash decided that never was.
+   */
+  supersededUnder(name: string): readonly Superseded[] {
+    const present = this.#byName.get(name);
+    if (present === undefined) return [];
+    return isMany(present) ? present.flatMap((entry) => entry.supersedes) : present.supersedes;
   }
 
   /** What `owner` itself wrote of the name, live or over. */
@@ -245,7 +258,7 @@ export class NameTable {
       this.#provisional.set(successor.owner, expected);
     }
     const former = expected.get(name);
-    const entry: NameEntry = { name, ...successor, sequence: successor.id, claim: 0, provisional: true };
+    const entry: NameEntry = { name, ...successor, claim: 0, provisional: true };
     expected.set(name, entry);
     this.#present(entry, former);
   }
@@ -308,7 +321,10 @@ export class NameTable {
     if (how === "clashExit" || how === "clashNotify") {
       return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
     }
-    return how === undefined && end.kind === "ended" ? end : { kind: "takenOver", by: pidOf(after) };
+    // 1. Two hold the name, and the older shows. 2. It is released. 3. The younger shows, which took nothing from it.
+    const endedItself = before.owner !== after.owner && this.entryOf(before.owner, before.name) === undefined;
+    if (how === undefined && (end.kind === "ended" || endedItself)) return end;
+    return { kind: "takenOver", by: pidOf(after) };
   }
 
   #reasonGone(before: NameEntry, end: NameEnd): NameEnd {

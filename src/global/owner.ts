@@ -121,6 +121,11 @@ export class Owner {
       this.#finish(task, { kind: "noSuchProcess" });
       return false;
     }
+    // Those that were begun with it may have been written since.
+    if (this.#isFullFor(command.name)) {
+      this.#finish(task, { kind: "limit", limit: "namesPerNode", allowed: this.#port.namesPerNode });
+      return false;
+    }
     const former = this.entry(command.name);
     const meta =
       command.kind === "transfer"
@@ -128,7 +133,11 @@ export class Owner {
         : command.kind === "unregister"
           ? Value.undefined
           : command.meta;
-    const id = this.#begin(command.name, pid, meta, end.claim, end.current, former);
+    const takes = command.kind !== "register" || command.takeover;
+    const { table } = this.#port;
+    const taken: readonly EntryRef[] = takes ? table.visible(command.name) : [];
+    const over = [...end.current, ...table.supersededUnder(command.name), ...taken.map(asTakenOver)];
+    const id = this.#begin(command.name, pid, meta, end.claim, over, former);
     this.#keepResolver(command.name, command.kind === "register" ? task.resolver : 0);
     this.#finish(task, { kind: "registered", id, position: id }, true);
     return true;
@@ -158,7 +167,7 @@ export class Owner {
     }
   }
 
-  /** Logs went further, or nodes went: nothing may be left for some tombstones to supersede. */
+  /** Logs may have gone further, or nodes went: nothing may be left for some tombstones to supersede. */
   sweep(): void {
     for (const name of this.#tombstones) this.#sweep(name);
   }
@@ -234,7 +243,7 @@ export class Owner {
       );
     } else if (entry !== undefined && !command.takeover) {
       this.#finish(task, { kind: "taken", holder: pidOf(entry) });
-    } else if (entry === undefined && this.#port.table.sizeOf(this.#port.self) >= this.#port.namesPerNode) {
+    } else if (this.#isFullFor(command.name)) {
       this.#finish(task, { kind: "limit", limit: "namesPerNode", allowed: this.#port.namesPerNode });
     } else {
       this.#claim(task, command.name, command.pid, command.takeover, undefined);
@@ -289,21 +298,27 @@ export class Owner {
     });
   }
 
-  /** Writes a new registration. Whatever else this node still sees under the name, the arbiters know to be over. */
+  /**
+   * Writes a new registration, which supersedes what was to be taken over, as the arbiters see it and as this node does, and
+   * what that superseded. Without a takeover nothing that still shows here is: it is on its way out, or else it is a clash for
+   * a resolver.
+   */
   #begin(
     name: string,
     pid: Pid,
     meta: Value,
     claim: number,
-    current: readonly EntryRef[],
+    superseded: readonly Superseded[],
     former: NameEntry | undefined,
   ): number {
-    const { self, table } = this.#port;
+    const { self } = this.#port;
     const over = new Map<string, Superseded>();
     for (const kept of former === undefined ? this.#tombstoneOf(name) : former.supersedes)
       over.set(`${kept.owner}:${kept.id}`, kept);
-    for (const { owner, id } of [...current, ...table.visible(name)]) {
-      if (owner !== self) over.set(`${owner}:${id}`, { owner, id, how: "takenOver" });
+    for (const each of superseded) {
+      const key = `${each.owner}:${each.id}`;
+      // The loser of a clash is told so, though its winner has been taken over since.
+      if (each.owner !== self && (each.how !== "takenOver" || !over.has(key))) over.set(key, each);
     }
     this.#tombstones.delete(name);
     const id = this.#port.write({
@@ -323,6 +338,12 @@ export class Owner {
       this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
     }
     return id;
+  }
+
+  /** Whether one more entry would be one too many. A name that has an entry here, live or over, takes no further one. */
+  #isFullFor(name: string): boolean {
+    const { self, table, namesPerNode } = this.#port;
+    return table.entryOf(self, name) === undefined && table.sizeOf(self) >= namesPerNode;
   }
 
   #tombstoneOf(name: string): readonly Superseded[] {
@@ -450,6 +471,10 @@ export class Owner {
   #forget(resolver: number): void {
     if (resolver !== 0) this.#port.forgetResolver(resolver);
   }
+}
+
+function asTakenOver({ owner, id }: EntryRef): Superseded {
+  return { owner, id, how: "takenOver" };
 }
 
 const NOTHING: EntryRef = { owner: "" as NodeId, id: 0 };

@@ -28,6 +28,12 @@ interface Serving {
   began: number | undefined;
 }
 
+/** What one node asked. Apart, so that however much is under way, the oldest answer is found at once. */
+interface Served {
+  readonly running: Map<number, Serving>;
+  readonly answered: Map<number, Serving>;
+}
+
 /**
  * Commands that cross nodes: asked of the node that owns the process, again until it answers, and carried out there once
  * however often they arrive.
@@ -36,7 +42,9 @@ export class Requests {
   readonly #port: RequestsPort;
   readonly #owner: Owner;
   readonly #asked = new Map<number, Asked>();
-  readonly #serving = new Map<NodeId, Map<number, Serving>>();
+  /** Given up, and not known to be withdrawn yet. */
+  readonly #abandoned = new Map<number, { readonly to: NodeId; saidAtMs: number }>();
+  readonly #serving = new Map<NodeId, Served>();
   #last = 0;
 
   constructor(port: RequestsPort, owner: Owner) {
@@ -48,7 +56,10 @@ export class Requests {
     return this.#asked.size;
   }
 
-  /** Returns what gives the request up. */
+  /**
+   * Returns what gives the request up. The other node is told until it confirms: who gives up has often lost its connection,
+   * and what it says then is lost, while its question has long arrived.
+   */
   ask(to: NodeId, command: Command, nowMs: number, done: (outcome: Outcome) => void): () => void {
     this.#last += 1;
     const request = this.#last;
@@ -57,6 +68,7 @@ export class Requests {
     this.#send(request, asked);
     return () => {
       this.#asked.delete(request);
+      this.#abandoned.set(request, { to, saidAtMs: asked.askedAtMs });
       this.#port.send(to, { kind: "requestAbandoned", scope: this.#port.scope, request });
     };
   }
@@ -75,11 +87,22 @@ export class Requests {
       }
       case "requestAbandoned":
         this.#abandon(from, message.request);
+        this.#port.send(from, {
+          kind: "requestWithdrawn",
+          scope: this.#port.scope,
+          request: message.request,
+        });
+        return;
+      case "requestWithdrawn":
+        if (this.#abandoned.get(message.request)?.to === from) this.#abandoned.delete(message.request);
         return;
     }
   }
 
   peerDown(node: NodeId): void {
+    for (const [request, { to }] of this.#abandoned) {
+      if (to === node) this.#abandoned.delete(request);
+    }
     for (const [request, asked] of [...this.#asked]) {
       if (asked.to !== node) continue;
       this.#asked.delete(request);
@@ -88,7 +111,7 @@ export class Requests {
     const served = this.#serving.get(node);
     if (served === undefined) return;
     this.#serving.delete(node);
-    for (const serving of served.values()) {
+    for (const serving of served.running.values()) {
       if (serving.task !== undefined) this.#owner.cancel(serving.task);
     }
   }
@@ -99,6 +122,11 @@ export class Requests {
       asked.askedAtMs = nowMs;
       this.#send(request, asked);
     }
+    for (const [request, abandoned] of this.#abandoned) {
+      if (nowMs - abandoned.saidAtMs < RETRY_MS) continue;
+      abandoned.saidAtMs = nowMs;
+      this.#port.send(abandoned.to, { kind: "requestAbandoned", scope: this.#port.scope, request });
+    }
   }
 
   #send(request: number, asked: Asked): void {
@@ -107,13 +135,14 @@ export class Requests {
 
   #serve(from: NodeId, request: number, command: Command): void {
     const served = this.#servedFor(from);
-    const known = served.get(request);
-    if (known !== undefined) {
-      if (known.outcome !== undefined) this.#respond(from, request, known.outcome);
+    if (served.running.has(request)) return;
+    const answered = served.answered.get(request);
+    if (answered?.outcome !== undefined) {
+      this.#respond(from, request, answered.outcome);
       return;
     }
     const serving: Serving = { name: command.name, task: undefined, outcome: undefined, began: undefined };
-    served.set(request, serving);
+    served.running.set(request, serving);
     if (!this.#isOurs(command)) {
       this.#finish(from, request, serving, { kind: "noSuchProcess" });
       return;
@@ -135,7 +164,7 @@ export class Requests {
   }
 
   #finish(from: NodeId, request: number, serving: Serving, outcome: Outcome): void {
-    serving.outcome = outcome;
+    this.#keepAnswer(from, request, serving, outcome);
     this.#respond(from, request, outcome);
   }
 
@@ -146,33 +175,40 @@ export class Requests {
   /** 1. The answer is on its way. 2. The caller's time is up. 3. It got a name it does not know of: give it back. */
   #abandon(from: NodeId, request: number): void {
     const served = this.#servedFor(from);
-    const serving = served.get(request);
+    const serving = served.running.get(request) ?? served.answered.get(request);
     if (serving === undefined) {
       // Abandoned before it arrived: remembered, so that a late copy is not carried out.
-      served.set(request, { name: "", task: undefined, outcome: { kind: "noSuchName" }, began: undefined });
+      const never: Serving = { name: "", task: undefined, outcome: undefined, began: undefined };
+      this.#keepAnswer(from, request, never, { kind: "noSuchName" });
       return;
     }
     if (serving.task !== undefined) {
       this.#owner.cancel(serving.task);
       serving.task = undefined;
-      serving.outcome = { kind: "noSuchName" };
+      this.#keepAnswer(from, request, serving, { kind: "noSuchName" });
     } else if (serving.began !== undefined) {
       this.#port.giveBack(serving.name, serving.began);
       serving.began = undefined;
     }
   }
 
-  #servedFor(from: NodeId): Map<number, Serving> {
+  #keepAnswer(from: NodeId, request: number, serving: Serving, outcome: Outcome): void {
+    const { running, answered } = this.#servedFor(from);
+    serving.outcome = outcome;
+    running.delete(request);
+    answered.set(request, serving);
+    if (answered.size <= ANSWERS_KEPT) return;
+    for (const oldest of answered.keys()) {
+      answered.delete(oldest);
+      return;
+    }
+  }
+
+  #servedFor(from: NodeId): Served {
     let served = this.#serving.get(from);
     if (served === undefined) {
-      served = new Map();
+      served = { running: new Map(), answered: new Map() };
       this.#serving.set(from, served);
-    }
-    if (served.size > ANSWERS_KEPT) {
-      for (const [request, serving] of served) {
-        if (served.size <= ANSWERS_KEPT) break;
-        if (serving.outcome !== undefined) served.delete(request);
-      }
     }
     return served;
   }

@@ -20,7 +20,7 @@ interface Timer {
 export class VirtualClock implements Clock {
   /** Added to the monotonic reading to make the wall's. Setting it steps the calendar, as an operator or NTP would. */
   wallOffsetMs = WALL_START_MS;
-  readonly #heap: Timer[] = [];
+  #heap: Timer[] = [];
   #turn: (() => void)[] = [];
   #nowMs = 0;
   #sequence = 0;
@@ -111,7 +111,7 @@ export class VirtualClock implements Clock {
     if (this.#cancelled < 64 || this.#cancelled * 2 < this.#heap.length) return;
     const live = this.#heap.filter((timer) => timer.run !== undefined);
     live.sort((left, right) => (isBefore(left, right) ? -1 : 1));
-    this.#heap.splice(0, this.#heap.length, ...live);
+    this.#heap = live;
     this.#cancelled = 0;
   }
 

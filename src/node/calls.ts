@@ -1,5 +1,6 @@
 import { NodeDownError, type RollcallError } from "../kernel/errors.ts";
 import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
+import type { AbortListeners } from "./abort-listeners.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Wait, type WaitOptions, Waits } from "./waits.ts";
 
@@ -32,8 +33,8 @@ export class Calls {
   readonly #byNode = new Map<NodeId, Set<PendingCall>>();
   #lastId = 0;
 
-  constructor(deadlines: Deadlines, pendingCalls: number) {
-    this.#waits = new Waits(deadlines, "pendingCalls", pendingCalls);
+  constructor(deadlines: Deadlines, aborts: AbortListeners, pendingCalls: number) {
+    this.#waits = new Waits(deadlines, aborts, "pendingCalls", pendingCalls);
   }
 
   get size(): number {

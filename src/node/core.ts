@@ -33,7 +33,7 @@ export interface NodeCore {
   readonly processes: ProcessTable;
   readonly calls: Calls;
   readonly requests: Requests;
-  /** Waits for things that need no answer of the machine. */
+  /** Everyone who waits for anything but a call. */
   readonly waits: Waits;
   readonly resolvers: ResolverTable;
   readonly watchQuota: WatchQuota;

@@ -2,6 +2,7 @@ import type { BusConnection } from "../bus/port.ts";
 import type { Messages } from "../bus/wire-schema.ts";
 import type { NameEvent } from "../global/types.ts";
 import type { RollcallError } from "../kernel/errors.ts";
+import type { NodeId } from "../kernel/ids.ts";
 import type { NodeEvent } from "../monitor/types.ts";
 import type { NodeCore } from "./core.ts";
 import { STATE } from "./frame.ts";
@@ -22,6 +23,7 @@ export interface EffectsOptions {
   readonly nodes: WatchHub<NodeEvent>;
   onReady(): void;
   onFatal(error: RollcallError): void;
+  onDown(node: NodeId): void;
 }
 
 /** Does what the machine says. Code of users is put off until the machine is at rest. */
@@ -103,6 +105,7 @@ export class Effects {
       core.calls.nodeDown(event.node.id);
       core.outbox.forget(event.node.id);
       inbox.nodeDown(event.node.id);
+      this.#options.onDown(event.node.id);
     }
     nodes.emit(undefined, event);
   }

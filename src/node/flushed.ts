@@ -23,10 +23,9 @@ class FlushedWait extends Wait<void> {
       () => this.resolve(),
       () => {
         if (this.settled) return;
-        const { connection } = this.#shell;
-        // It may be back already.
-        if (connection.connected && connection.epoch !== epoch) this.#attempt();
-        else this.#withdraw = this.#shell.onceConnected(this.#attempt);
+        // It may be back already, on a later connection.
+        if (outbox.isFlowing && this.#shell.connection.epoch !== epoch) this.#attempt();
+        else this.#withdraw = this.#shell.onceFlowing(this.#attempt);
       },
     );
   };

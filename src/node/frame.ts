@@ -23,7 +23,10 @@ export type Family = typeof STATE_FAMILY | typeof USER_FAMILY | typeof REPEATED_
 export const STATE_FAMILY = 0;
 /** Messages between processes, one after another. */
 export const USER_FAMILY = 1;
-/** Messages between processes that differ in their payloads only: what they have in common (u16 length first), then the payloads, each behind its length (u32). */
+/**
+ * Messages between processes that differ only in their payloads: what they have in common, behind its length (u16), then each
+ * payload, behind its length (u32).
+ */
 export const REPEATED_FAMILY = 2;
 
 /** Messages that can stand in one segment are those of one stream. */

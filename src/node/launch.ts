@@ -23,6 +23,20 @@ const LONGEST_HOST = 100;
 
 /** Starts a node in a given environment. `startNode` is this in the real one. */
 export async function launch(settings: NodeSettings, environment: Environment): Promise<ClusterNode> {
+  const shell = await launchShell(settings, environment);
+  const scope = shell.parts.scopes.get(DEFAULT_SCOPE);
+  if (scope === undefined) throw new InvariantError("a node that has started has the default scope open");
+  const node = new RunningNode(shell, settings.cluster, scope);
+  const { signal } = settings;
+  const onAbort = (): void => void node.stop();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  void node.closed.then(() => signal?.removeEventListener("abort", onAbort));
+  if (signal?.aborted === true) onAbort();
+  return node;
+}
+
+/** A started node, as it is inside. */
+export async function launchShell(settings: NodeSettings, environment: Environment): Promise<Shell> {
   const { clock, random } = environment;
   const { signal } = settings;
   const { startMs } = settings.limits;
@@ -36,13 +50,7 @@ export async function launch(settings: NodeSettings, environment: Environment): 
   callbacks.attach(shell);
   const spentMs = clock.now().monotonicMs - beganAtMs;
   await shell.start({ operation: "startNode", timeoutMs: Math.max(1, startMs - spentMs), signal });
-  const scope = shell.parts.scopes.get(DEFAULT_SCOPE);
-  if (scope === undefined) throw new InvariantError("a node that has started has the default scope open");
-  const node = new RunningNode(shell, settings.cluster, scope);
-  const onAbort = (): void => void node.stop();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  void node.closed.then(() => signal?.removeEventListener("abort", onAbort));
-  return node;
+  return shell;
 }
 
 async function connect(

@@ -18,6 +18,15 @@ export class LogLimiter {
 
   /** @param message one of a few texts, which tell the kinds of warnings apart */
   warn(details: object, message: string): void {
+    this.#log("warn", details, message);
+  }
+
+  /** @param message as with `warn` */
+  error(details: object, message: string): void {
+    this.#log("error", details, message);
+  }
+
+  #log(level: "warn" | "error", details: object, message: string): void {
     const nowMs = this.#clock.now().monotonicMs;
     const last = this.#given.get(message);
     if (last !== undefined && nowMs - last.atMs < QUIET_MS) {
@@ -25,6 +34,6 @@ export class LogLimiter {
       return;
     }
     this.#given.set(message, { atMs: nowMs, keptBack: 0 });
-    this.#logger.warn(last === undefined ? details : { ...details, sinceLast: last.keptBack + 1 }, message);
+    this.#logger[level](last === undefined ? details : { ...details, sinceLast: last.keptBack + 1 }, message);
   }
 }

@@ -17,7 +17,16 @@ export const warningsToStderr: Logger = {
 };
 
 function writeLine(level: LogLevel, details: object, message: string): void {
-  process.stderr.write(`${JSON.stringify({ level, library: "rollcall", message, ...details }, readable)}\n`);
+  process.stderr.write(`${lineOf({ level, library: "rollcall", message, ...details })}\n`);
+}
+
+function lineOf(record: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(record, readable);
+  } catch {
+    // Details that go in circles, which an error of a user's may.
+    return JSON.stringify({ level: record["level"], library: record["library"], message: record["message"] });
+  }
 }
 
 function readable(_key: string, value: unknown): unknown {

@@ -35,6 +35,10 @@ export class Openings {
     this.#ask(scope, opening);
   }
 
+  isOpening(scope: string): boolean {
+    return this.#openings.has(scope);
+  }
+
   /** It is being opened, or is open: this request is answered with the others. */
   also(scope: string, request: number): void {
     const opening = this.#openings.get(scope);

@@ -50,8 +50,10 @@ export class Outbox {
   /** Frames to single nodes: while one is open, no wide one is. */
   #direct: OutgoingFrame[] = [];
   #wide: OutgoingFrame | undefined;
-  /** Closed while the bus was away, without the state that was in them. */
+  /** Closed while the bus was away, or soon after, without the state that was in them. */
   #waiting: OutgoingFrame[] = [];
+  /** Between a drop of the connection and the moment when the others can be expected to be there again. */
+  #holding = false;
   #openBytes = 0;
   #waitingBytes = 0;
   #sequence = 0;
@@ -140,10 +142,27 @@ export class Outbox {
       this.#waitingBytes += frame.bytes;
     }
     this.#waiting = [...unconfirmed, ...this.#waiting];
+    this.#holding = true;
   }
 
-  /** Connected again: what waited goes before anything newer. */
+  /**
+   * Connected again. What was on its way goes out once more, before anything newer: its numbers are older. The rest waits for
+   * `release`, as the others may be connecting still.
+   */
   resume(): void {
+    const waiting = this.#waiting;
+    const firstNew = waiting.findIndex((frame) => frame.sequence === 0);
+    const sent = firstNew === -1 ? waiting : waiting.slice(0, firstNew);
+    this.#waiting = firstNew === -1 ? [] : waiting.slice(firstNew);
+    for (const frame of sent) {
+      this.#waitingBytes -= frame.bytes;
+      this.#transmit(frame);
+    }
+  }
+
+  /** Whoever is there can hear: what waited goes before anything newer. */
+  release(): void {
+    this.#holding = false;
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -162,10 +181,15 @@ export class Outbox {
     if (this.#routes.get(node)?.open === undefined) this.#routes.delete(node);
   }
 
-  /** Resolves when the bus has taken everything sent before; rejects while it is away, or when it goes away meanwhile. */
+  /** Nothing is held back. */
+  get isFlowing(): boolean {
+    return this.#options.connection.connected && !this.#holding;
+  }
+
+  /** Resolves when the bus has taken everything sent before; rejects when that cannot be now, or the bus goes away meanwhile. */
   async confirm(): Promise<void> {
     this.flush();
-    if (this.#waiting.length > 0) throw new Error("the bus is not connected");
+    if (!this.isFlowing) throw new Error("the bus is not connected, or not for long");
     await this.#window.confirm();
   }
 
@@ -213,12 +237,19 @@ export class Outbox {
   }
 
   #send(frame: OutgoingFrame): void {
-    const { connection, writer } = this.#options;
-    // Behind one that waits, all wait: their order is what makes sequence numbers work.
-    if (this.#waiting.length > 0 || !connection.connected) {
+    if (!this.#options.connection.connected) {
       this.#park(frame);
-      return;
+    } else if (this.#holding || this.#waiting.length > 0) {
+      // Machines have to find each other again before anybody else can.
+      if (frame.stateMessages > 0) this.#transmit(frame.takeState());
+      this.#park(frame);
+    } else {
+      this.#transmit(frame);
     }
+  }
+
+  #transmit(frame: OutgoingFrame): void {
+    const { connection, writer } = this.#options;
     if (frame.sequence === 0) {
       this.#sequence += 1;
       frame.sequence = this.#sequence;

@@ -57,6 +57,17 @@ export class OutgoingFrame {
     return this.bytes - before;
   }
 
+  /** What is in it of state, as a frame of its own. */
+  takeState(): OutgoingFrame {
+    const state = new OutgoingFrame(this.route);
+    for (const { stream, messages } of this.segments) {
+      if (stream.family !== STATE_FAMILY) continue;
+      for (const message of messages) state.append(stream, message);
+    }
+    this.dropState();
+    return state;
+  }
+
   /** Takes out what the machines will repair anyway. */
   dropState(): void {
     if (this.stateMessages === 0) return;

@@ -4,6 +4,7 @@ import type { RollcallError } from "../kernel/errors.ts";
 import { type NodeId, nameOfNode } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { NodeEvent } from "../monitor/types.ts";
+import { AbortListeners } from "./abort-listeners.ts";
 import { Calls } from "./calls.ts";
 import type { NodeCore } from "./core.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -59,6 +60,7 @@ export interface NodeHooks {
   /** Joined and synced. */
   onReady(): void;
   onFatal(error: RollcallError): void;
+  onDown(node: NodeId): void;
 }
 
 /** The parts of one node, connected to each other. */
@@ -92,7 +94,7 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
     onInterest: () => {},
   });
   const inbox = makeInbox(core, scopes, deadlines, log);
-  const { onFatal, onReady } = hooks;
+  const { onDown, onFatal, onReady } = hooks;
   useEffects(
     new Effects({
       core,
@@ -104,6 +106,7 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
       nodes,
       onReady,
       onFatal,
+      onDown,
     }),
   );
   const gate = makeGate(core, scopes, seal, log);
@@ -139,7 +142,7 @@ function makeCore(
     (effect) => effects?.carryOut(effect),
     (error, input) => {
       counts.bugs += 1;
-      logger.error({ error, input: input.kind }, "a rule of this library was broken; please report it");
+      log.error({ error, input: input.kind }, "a rule of this library was broken; please report it");
     },
   );
   const outbox = new Outbox({
@@ -163,14 +166,15 @@ function makeCore(
   const processes: ProcessTable = new ProcessTable(id, host, counts, limits.processes);
   const metadata = { name: "metadataBytes", bytes: limits.metadataBytes };
   const message = { name: "messageBytes", bytes: limits.messageBytes };
+  const aborts = new AbortListeners();
+  const waits = new Waits(deadlines, aborts, "pendingRequests", limits.pendingRequests);
   const core: NodeCore = {
     ...{ self: id, clock, random, limits, metadata, message, logger, counts },
     ...{ machine, pump, outbox, subjects, processes },
-    calls: new Calls(deadlines, limits.pendingCalls),
-    requests: new Requests(deadlines, limits.pendingRequests, machine, pump),
-    waits: new Waits(deadlines, "pendingRequests", limits.pendingRequests),
+    calls: new Calls(deadlines, aborts, limits.pendingCalls),
+    ...{ waits, requests: new Requests(waits, machine, pump) },
     resolvers: new ResolverTable({ metadata, counts, logger }),
-    watchQuota: new WatchQuota(limits.watches),
+    watchQuota: new WatchQuota(aborts, limits.watches),
     checkOpen: hooks.checkOpen,
     checkTakesWork: hooks.checkTakesWork,
   };

@@ -1,10 +1,9 @@
-import { InvariantError, type RollcallError } from "../kernel/errors.ts";
+import { InvariantError } from "../kernel/errors.ts";
 import type { NodeId } from "../kernel/ids.ts";
 import type { Registration } from "../resolve/types.ts";
-import type { Deadlines } from "./deadlines.ts";
 import type { Answer, NodeInput, NodeMachinePort, RequestId } from "./machine-types.ts";
 import type { Pump } from "./pump.ts";
-import { Wait, type WaitOptions, Waits } from "./waits.ts";
+import { Wait, type WaitOptions, type Waits } from "./waits.ts";
 
 /** Everything but an error, which rejects. */
 export type GoodAnswer = Exclude<Answer, { kind: "error" }>;
@@ -41,8 +40,8 @@ export class Requests {
   readonly #open = new Map<RequestId, Request>();
   #lastId: RequestId = 0;
 
-  constructor(deadlines: Deadlines, pendingRequests: number, machine: NodeMachinePort, pump: Pump) {
-    this.#waits = new Waits(deadlines, "pendingRequests", pendingRequests);
+  constructor(waits: Waits, machine: NodeMachinePort, pump: Pump) {
+    this.#waits = waits;
     this.#machine = machine;
     this.#pump = pump;
   }
@@ -75,10 +74,6 @@ export class Requests {
     const request = this.#open.get(id);
     if (answer.kind === "error") request?.reject(answer.error);
     else request?.resolve(answer);
-  }
-
-  close(error: RollcallError): void {
-    this.#waits.close(error);
   }
 
   /** For `Request` only, like the rest. */

@@ -189,6 +189,8 @@ export class ScopeMachine {
   }
 
   #wrote(owner: NodeId, position: number): void {
+    // Of a node that is gone nothing stands any more, and who never met it can never have applied it.
+    if (owner !== this.#port.self && !this.has(owner)) return;
     if (position > (this.written.get(owner) ?? 0)) this.written.set(owner, position);
   }
 

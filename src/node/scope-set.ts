@@ -43,6 +43,8 @@ export class ScopeSet {
   readonly #openings: Openings;
   readonly #settlings: Settlings;
   readonly #retirings = new Set<number>();
+  /** For good: a scope that is opened after that is left at once. */
+  #isRetiring = false;
   #nowMs = 0;
 
   constructor(port: ScopeSetPort) {
@@ -56,7 +58,8 @@ export class ScopeSet {
     });
     this.#settlings = new Settlings({
       send,
-      wantsOf: (peer) => this.#wantsOf(peer),
+      wants: () => this.#wants(),
+      hasOpen: (peer, scope) => this.#scopes.get(scope)?.has(peer) === true,
       isBusyBefore: (request) =>
         [...this.#scopes.values()].some((scope) => scope.names.isBusyBefore(request)),
       peers: () => port.peers().map((peer) => peer.id),
@@ -107,11 +110,13 @@ export class ScopeSet {
     const scope = this.#makeScope(name);
     scope.names.useResolver(resolver);
     this.#scopes.set(name, scope);
+    // First: a peer takes no word about a scope from a node of which it does not know that it has it open.
+    this.#port.scopesChanged(this.names);
     const peers = this.#port.peers();
     for (const peer of peers) {
       if (peer.scopes.includes(name)) scope.peerUp(peer.id, this.#nowMs);
     }
-    this.#port.scopesChanged(this.names);
+    if (this.#isRetiring) scope.leave(this.#nowMs);
     const asked = peers.map((peer) => peer.id);
     this.#openings.begin(name, request, asked, this.#nowMs);
   }
@@ -158,6 +163,7 @@ export class ScopeSet {
   /** Hands arbitration over, in every scope. */
   retire(request: number, now: Now): void {
     this.#retirings.add(request);
+    this.#isRetiring = true;
     this.#each((scope) => scope.leave(now.monotonicMs));
   }
 
@@ -182,10 +188,12 @@ export class ScopeSet {
       const scope = this.#scopes.get(name);
       if (scope !== undefined && !scope.has(node)) scope.peerUp(node, now.monotonicMs);
     }
+    this.#settlings.peerUp(node);
   }
 
   peerRejoined(node: NodeId, now: Now): void {
     this.#each((scope) => scope.peerRejoined(node, now.monotonicMs));
+    this.#settlings.peerUp(node);
   }
 
   peerDown(node: NodeId, reason: ExitReason, now: Now): void {
@@ -230,6 +238,9 @@ export class ScopeSet {
   }
 
   nameMessage(from: NodeId, message: NameMessage, now: Now): void {
+    // 1. n2 opens a scope. 2. n1, which has it open, is told, and has a process of n2 registered there. 3. n2, which has not
+    // heard of n1 there yet, would take itself for the only arbiter. It is asked again, when it may have joined.
+    if (message.kind === "request" && this.#openings.isOpening(message.scope)) return;
     this.#scopes.get(message.scope)?.nameMessage(from, message, now.monotonicMs);
   }
 
@@ -248,7 +259,9 @@ export class ScopeSet {
         });
         return;
       case "scopeAnswer":
-        this.#openings.answered(from, message.scope);
+        // That it has the scope open too is told ahead of this. Was that lost, it is known before long: ask again.
+        if (!message.open || this.#scopes.get(message.scope)?.has(from) === true)
+          this.#openings.answered(from, message.scope);
         return;
       case "settleAsk":
         if (message.wants.every((want) => this.#hasApplied(want))) {
@@ -268,11 +281,9 @@ export class ScopeSet {
     return scope.positionOf(want.owner) >= want.position;
   }
 
-  #wantsOf(peer: NodeId) {
+  #wants() {
     return [...this.#scopes].flatMap(([name, scope]) =>
-      scope.has(peer)
-        ? [...scope.written].map(([owner, position]) => ({ scope: name, owner, position }))
-        : [],
+      [...scope.written].map(([owner, position]) => ({ scope: name, owner, position })),
     );
   }
 

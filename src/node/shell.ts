@@ -12,6 +12,7 @@ import { STATE } from "./frame.ts";
 import type { AdmittedFrame } from "./frame-gate.ts";
 import { assembleNode, type NodeMakings, type NodeParts } from "./parts.ts";
 import { clusterMessages } from "./protocol.ts";
+import { Reunion } from "./reunion.ts";
 import { DEFAULT_SCOPE } from "./scope-set.ts";
 import { Subjects } from "./subjects.ts";
 import type { NodeClosed } from "./types.ts";
@@ -26,7 +27,9 @@ export class Shell {
   readonly connection: BusConnection;
   readonly #ready: Deferred<void> = deferred();
   readonly #closed: Deferred<NodeClosed> = deferred();
-  readonly #onConnected = new Set<() => void>();
+  /** Those who wait until messages flow again. */
+  readonly #onFlowing = new Set<() => void>();
+  readonly #reunion: Reunion;
   #claim: ClaimRunner | undefined;
   #phase: Phase = "claiming";
   #closing: Promise<void> | undefined;
@@ -40,7 +43,9 @@ export class Shell {
       checkTakesWork: () => this.#checkTakesWork(),
       onReady: () => this.#ready.resolve(),
       onFatal: (error) => this.#fail(error),
+      onDown: (node) => this.#reunion.found(node),
     });
+    this.#reunion = new Reunion(this.parts.deadlines, () => this.#flow());
     // Nobody waits for it when the start fails before it comes to that.
     this.#ready.promise.catch(() => {});
   }
@@ -83,10 +88,10 @@ export class Shell {
     this.#phase = "draining";
   }
 
-  /** Calls back once, when the bus is connected again. Returns what withdraws it. */
-  onceConnected(run: () => void): () => void {
-    this.#onConnected.add(run);
-    return () => this.#onConnected.delete(run);
+  /** Calls back once, when the connection is back and messages flow again. Returns what withdraws it. */
+  onceFlowing(run: () => void): () => void {
+    this.#onFlowing.add(run);
+    return () => this.#onFlowing.delete(run);
   }
 
   /** Says goodbye, if anybody knows of this node, and ends everything. Idempotent. Never rejects. */
@@ -109,6 +114,7 @@ export class Shell {
       return;
     }
     inbox.take(frame);
+    this.#reunion.found(frame.from);
     // At once, and not at the end of the turn: before that a socket is read 32 times, which can fill any mailbox.
     runQueue.run();
   }
@@ -131,6 +137,7 @@ export class Shell {
         return;
       case "disconnected":
         core.outbox.suspend();
+        this.#reunion.interrupt();
         if (this.#isJoined) core.pump.feed({ kind: "busDisconnected" });
         else this.#claim?.busDisconnected();
         return;
@@ -200,8 +207,13 @@ export class Shell {
     core.outbox.resume();
     if (this.#isJoined) core.pump.feed({ kind: "busConnected", epoch, serverId });
     else this.#claim?.busConnected();
-    const waiting = [...this.#onConnected];
-    this.#onConnected.clear();
+    this.#reunion.begin(core.machine.nodes().flatMap(({ id }) => (id === core.self ? [] : [id])));
+  }
+
+  #flow(): void {
+    this.parts.core.outbox.release();
+    const waiting = [...this.#onFlowing];
+    this.#onFlowing.clear();
     for (const run of waiting) run();
   }
 
@@ -239,7 +251,6 @@ export class Shell {
     core.outbox.flush();
     this.#claim?.abandon(this.#closedError);
     core.calls.close(this.#closedError);
-    core.requests.close(this.#closedError);
     core.waits.close(this.#closedError);
     const abrupt = error === undefined ? undefined : this.#closedError;
     scopes.close(abrupt);

@@ -1,5 +1,6 @@
 import { BusClosedError, LimitExceededError, type RollcallError, TimeoutError } from "../kernel/errors.ts";
 import type { NodeId } from "../kernel/ids.ts";
+import type { AbortListeners } from "./abort-listeners.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 import { deferred } from "./deferred.ts";
 
@@ -29,7 +30,7 @@ export class Wait<T> implements Due {
     waits.checkRoom(options);
     this.#waits = waits;
     this.#options = options;
-    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    if (options.signal !== undefined) waits.aborts.add(options.signal, this.#abort);
     waits.add(this, options.timeoutMs);
   }
 
@@ -81,7 +82,7 @@ export class Wait<T> implements Due {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.#options.signal?.removeEventListener("abort", this.#abort);
+    if (this.#options.signal !== undefined) this.#waits.aborts.remove(this.#options.signal, this.#abort);
     this.#waits.remove(this);
     this.forget();
     return true;
@@ -93,6 +94,7 @@ type AnyWait = Pick<Wait<never>, "reject"> & Due;
 
 /** Those who wait for something of this node: bounded, and none is left waiting when the node stops. */
 export class Waits {
+  readonly aborts: AbortListeners;
   readonly #deadlines: Deadlines;
   readonly #limit: string;
   readonly #allowed: number;
@@ -100,7 +102,8 @@ export class Waits {
   #closed: RollcallError | undefined;
 
   /** @param limit the option under `limits` that says how many may wait at once */
-  constructor(deadlines: Deadlines, limit: string, allowed: number) {
+  constructor(deadlines: Deadlines, aborts: AbortListeners, limit: string, allowed: number) {
+    this.aborts = aborts;
     this.#deadlines = deadlines;
     this.#limit = limit;
     this.#allowed = allowed;

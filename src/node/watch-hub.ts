@@ -1,4 +1,5 @@
 import { LimitExceededError, type RollcallError } from "../kernel/errors.ts";
+import type { AbortListeners } from "./abort-listeners.ts";
 import { Watch } from "./watch.ts";
 
 /** Somebody who is told what happens to a table. */
@@ -10,12 +11,14 @@ export interface Watcher<T> {
 
 /** How many may watch the tables of one node, all together. */
 export class WatchQuota {
+  readonly aborts: AbortListeners;
   readonly allowed: number;
   used = 0;
   /** How often a reader fell behind. */
   resyncs = 0;
 
-  constructor(watches: number) {
+  constructor(aborts: AbortListeners, watches: number) {
+    this.aborts = aborts;
     this.allowed = watches;
   }
 }
@@ -52,7 +55,7 @@ export class WatchHub<T> {
       },
       onEnd: (watch: Watch<T>) => this.remove(watch, key),
     };
-    const watch = this.add(key, () => new Watch<T>(source, watchQueue, signal));
+    const watch = this.add(key, () => new Watch<T>(source, watchQueue, quota.aborts, signal));
     if (watch.ended) this.remove(watch, key);
     return watch;
   }

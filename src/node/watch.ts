@@ -1,5 +1,6 @@
 import { BoundedQueue } from "../kernel/bounded-queue.ts";
 import type { RollcallError } from "../kernel/errors.ts";
+import type { AbortListeners } from "./abort-listeners.ts";
 import type { WatchIterator } from "./types.ts";
 
 /** What a watch needs of the table that it watches. */
@@ -27,6 +28,7 @@ interface Reader<T> {
 export class Watch<T> implements WatchIterator<T> {
   readonly #source: WatchSource<T>;
   readonly #queue: BoundedQueue<T>;
+  readonly #aborts: AbortListeners;
   readonly #signal: AbortSignal | undefined;
   /** Those who called `next` before there was anything for them. */
   #readers: Reader<T>[] = [];
@@ -34,14 +36,20 @@ export class Watch<T> implements WatchIterator<T> {
   #ended = false;
   #error: RollcallError | undefined;
 
-  constructor(source: WatchSource<T>, watchQueue: number, signal: AbortSignal | undefined) {
+  constructor(
+    source: WatchSource<T>,
+    watchQueue: number,
+    aborts: AbortListeners,
+    signal: AbortSignal | undefined,
+  ) {
     this.#source = source;
     // The first event is the state, and takes no room from those that follow.
     this.#queue = new BoundedQueue({ name: "watchQueue", items: watchQueue + 1 });
+    this.#aborts = aborts;
     this.#signal = signal;
     this.#queue.push(source.snapshot("state"));
-    signal?.addEventListener("abort", this.#stop, { once: true });
     if (signal?.aborted === true) this.#stop();
+    else if (signal !== undefined) aborts.add(signal, this.#stop);
   }
 
   get ended(): boolean {
@@ -65,7 +73,7 @@ export class Watch<T> implements WatchIterator<T> {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#signal?.removeEventListener("abort", this.#stop);
+    if (this.#signal !== undefined) this.#aborts.remove(this.#signal, this.#stop);
     this.#source.onEnd(this);
     const readers = this.#readers;
     this.#readers = [];

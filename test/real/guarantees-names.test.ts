@@ -48,7 +48,7 @@ describe("on three OS processes and a real nats-server", () => {
 
   test("A2: a register that resolved is visible to the caller at once, also for another node's process", async () => {
     for (let round = 0; round < 40; round += 1) {
-      const [caller, owner] = [a, b, c].sort(() => (round % 2 === 0 ? 1 : -1)) as [Worker, Worker];
+      const [caller, owner, third] = round % 2 === 0 ? [a, b, c] : [c, a, b];
       const [pid, other] = await owner.node.spawnMany(2);
       if (pid === undefined || other === undefined) throw new Error("two were spawned");
       const name = `at-once-${round}`;
@@ -62,6 +62,9 @@ describe("on three OS processes and a real nats-server", () => {
       const own = await caller.node.spawn();
       const taken = await caller.node.reregisterAndLook(name, own, { meta: 3 });
       expect(taken.seen).toMatchObject({ pid: own, meta: 3 });
+      const far = await third.node.spawn();
+      const moved = await caller.node.transferAndLook(name, far);
+      expect(moved.seen).toMatchObject({ pid: far, meta: 3 });
       expect(await caller.node.unregisterAndLook(name)).toBe(undefined);
     }
   });
@@ -73,19 +76,23 @@ describe("on three OS processes and a real nats-server", () => {
   });
 
   test("A2: settled() resolves when every write called here is applied on every up node", async () => {
-    const pid = await a.node.spawn();
-    const foreign = await b.node.spawn();
-    await c.node.whereis("settled-0");
+    const [pid, foreign] = [await a.node.spawn(), await b.node.spawn()];
+    await a.node.registerMany("settled-", 300, pid, 1);
+    await a.node.register("settled foreign", foreign, { meta: 1 });
+    await a.node.settled();
+    for (const worker of [b, c]) expect((await worker.node.namesOf(pid)).length).toBe(300);
+    // Of what follows nothing has to be asked of the node that stands still: only `settled` waits for it.
     const blocked = c.node.block(1_000).then(() => Date.now());
-    void a.node.registerMany("settled-", 300, pid);
-    void a.node.register("settled-foreign", foreign);
+    await a.node.update("settled-0", { set: 2 });
+    await a.node.update("settled foreign", { set: 2 });
+    await a.node.join("settled", pid);
     await a.node.settled({ timeoutMs: 20_000 });
     const settledAtMs = Date.now();
-    for (const worker of [a, b, c]) {
-      expect((await worker.node.namesOf(pid)).length).toBe(300);
-      expect(await holderOf(worker, "settled-foreign")).toBe(foreign);
+    for (const worker of [b, c]) {
+      expect((await worker.node.whereis("settled-0"))?.meta).toBe(2);
+      expect((await worker.node.whereis("settled foreign"))?.meta).toBe(2);
+      expect(await pidsIn(worker, "settled")).toStrictEqual([pid]);
     }
-    // The node that did nothing for a second cannot have applied anything before.
     expect(settledAtMs).toBeGreaterThan((await blocked) - 100);
     await a.node.exit(pid);
   });

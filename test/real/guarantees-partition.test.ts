@@ -3,7 +3,7 @@ import type { NameEvent, Pid } from "../../src/index.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ResolverName } from "../support/worker/resolvers.ts";
 import type { Worker } from "../support/worker-client.ts";
-import { agree, holderOf, QUICK, WorkerCluster } from "../support/worker-cluster.ts";
+import { agree, holderOf, pidsIn, QUICK, WorkerCluster } from "../support/worker-cluster.ts";
 
 /** Scope → its resolver, on every node. */
 const SCOPES = {
@@ -47,6 +47,8 @@ describe("a partition into two nodes and one, and its heal", () => {
   const before: { kept?: Pid; ofA?: Readonly<Record<string, Pid>>; ofC?: Readonly<Record<string, Pid>> } = {};
   let left: Pid;
   let right: Pid;
+  /** Who is in the group "union" when all is said and done. */
+  let members: readonly Pid[];
 
   const contenders = (scope: ScopeName): { readonly first: Pid; readonly second: Pid } => {
     const found = pids.get(scope);
@@ -64,6 +66,12 @@ describe("a partition into two nodes and one, and its heal", () => {
     before.kept = await b.node.spawn();
     await b.node.register("kept", before.kept);
     await b.node.settled();
+    const [stays, ends] = [await a.node.spawn(), await b.node.spawn()];
+    const [leaves, joins] = [await c.node.spawn(), await c.node.spawn()];
+    await a.node.join("union", stays);
+    await b.node.join("union", ends);
+    await c.node.join("union", [leaves, leaves]);
+    await Promise.all([a, b, c].map((worker) => worker.node.settled()));
     cluster.split([a, b], [c]);
     await Promise.all([cluster.sees([a, b], [a, b]), cluster.sees([c], [c])]);
     for (const scope of SCOPE_NAMES) {
@@ -79,6 +87,12 @@ describe("a partition into two nodes and one, and its heal", () => {
     await b.node.register("left", left);
     await c.node.register("right", await c.node.spawn());
     await agree([a], (worker) => holderOf(worker, "left"), left);
+    const late = await b.node.spawn();
+    await b.node.join("union", late);
+    await b.node.exit(ends);
+    await c.node.leave("union", [leaves, leaves]);
+    await c.node.join("union", joins);
+    members = [stays, late, joins].sort();
     [before.ofA, before.ofC] = [await a.node.names(), await c.node.names()];
     cluster.heal();
     await cluster.allUp();
@@ -115,6 +129,11 @@ describe("a partition into two nodes and one, and its heal", () => {
     for (let index = 0; index < MANY; index += 1) {
       expect(runs.filter(({ clash }) => clash.name === `many-${index}`).length).toBe(1);
     }
+  });
+
+  test("G1: both sides join and leave; after the heal all know the exact union of the truth", async () => {
+    expect(members.length).toBe(3);
+    await agree([a, b, c], (worker) => pidsIn(worker, "union"), members);
   });
 
   test("A3: a name that the heal brings together with itself is no clash", async () => {
@@ -270,21 +289,17 @@ function laterMillisecond(): Promise<void> {
   return eventually(() => Date.now() > nowMs + 1);
 }
 
-/** Waits until all have heard of the verdict on the scope's clash, and see the same holder, or none. */
+/** Waits until there is a verdict on the scope's clash, and all see the same holder, or none. */
 async function allSettled(scope: ScopeName, first: Pid): Promise<void> {
   const isVerdict = (event: NameEvent): boolean =>
     event.kind === "clash" && event.contenders.some(({ pid }) => pid === first);
   let holders: readonly (Pid | undefined)[] = [];
   await eventually(
     async () => {
+      if (![a, b, c].some((worker) => worker.seen("name", ({ event }) => isVerdict(event)).length > 0))
+        return false;
       holders = await Promise.all([a, b, c].map((worker) => holderOf(worker, "n", scope)));
-      const hasHolder = holders.every(
-        (pid) => pid === holders[0] && (pid === undefined) === (scope === "freed"),
-      );
-      return (
-        hasHolder &&
-        [a, b, c].every((worker) => worker.seen("name", ({ event }) => isVerdict(event)).length > 0)
-      );
+      return holders.every((pid) => pid === holders[0] && (pid === undefined) === (scope === "freed"));
     },
     { withinMs: 20_000, what: () => `${scope}: ${holders.join(", ")}` },
   );

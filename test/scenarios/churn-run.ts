@@ -92,7 +92,8 @@ export class ChurnRun {
     const target = this.#pick([...this.#pids.values()].flat());
     const kind = this.#draw();
     if (kind < 0.35) this.#ask(node, node.register(name, target), `register ${name}`);
-    else if (kind < 0.5) this.#ask(node, node.register(name, target, { takeover: true }), `take over ${name}`);
+    else if (kind < 0.5)
+      this.#ask(node, node.register(name, target, { takeover: true }), `take over ${name}`);
     else if (kind < 0.65) this.#ask(node, node.transfer(name, target), `transfer ${name}`);
     else if (kind < 0.85) this.#ask(node, node.unregister(name), `unregister ${name}`);
     else if (kind < 0.9) this.#exitOne(node);
@@ -153,7 +154,9 @@ export class ChurnRun {
       disagreements: this.#names.flatMap((name) =>
         others
           .filter((node) => node.holder(name) !== first?.holder(name))
-          .map((node) => `${name} is ${node.holder(name)} on ${node.id}, ${first?.holder(name)} on ${first?.id}`),
+          .map(
+            (node) => `${name} is ${node.holder(name)} on ${node.id}, ${first?.holder(name)} on ${first?.id}`,
+          ),
       ),
       ghosts: this.#names.filter((name) => {
         const holder = first?.holder(name);

@@ -3,12 +3,11 @@ import { fraction, type Random } from "../../src/kernel/random.ts";
 import { MachineCluster, type MachineNode } from "../support/machine-cluster.ts";
 
 const RACERS = ["a", "b", "c", "d", "e"];
-/** Raced for at once: their frames and claims interleave. */
+/** Each goes through its rounds beside the others: their frames and claims interleave. */
 const NAMES = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
 /** Nodes that come and go at any one time. */
 const VISITORS = 2;
 const MOST_HANDOVERS = 2;
-const START_SPREAD_MS = 3;
 const ANSWER_WITHIN_MS = 60_000;
 
 /** What must not have happened, and what must have, for the rest to mean anything. */
@@ -27,6 +26,11 @@ export interface RaceReport {
   readonly downs: readonly string[];
 }
 
+interface Asked {
+  readonly node: MachineNode;
+  readonly request: number;
+}
+
 /** A registration that holds a name now. */
 interface Held {
   readonly pid: Pid;
@@ -41,6 +45,7 @@ interface Held {
  */
 export class RaceArena {
   readonly cluster: MachineCluster;
+  readonly #mostDelayMs: number;
   readonly #racers: readonly MachineNode[];
   readonly #pids: ReadonlyMap<MachineNode, readonly Pid[]>;
   readonly #random: Random;
@@ -55,8 +60,11 @@ export class RaceArena {
   #takeovers = 0;
   #visits = 0;
 
-  constructor(seed: string) {
-    this.cluster = new MachineCluster({ seed, delayMs: [0.1, 4], times: { discoveryMs: 20 } });
+  constructor(seed: string, mostDelayMs: number) {
+    this.#mostDelayMs = mostDelayMs;
+    // Time for a newcomer to hear of everybody: else it begins alone, and meets the others as sides of a partition do.
+    const times = { discoveryMs: 5 * mostDelayMs };
+    this.cluster = new MachineCluster({ seed, delayMs: [0.1, mostDelayMs], times });
     this.#random = this.cluster.random.fork("race");
     this.#racers = this.cluster.startMany(RACERS);
     this.#pids = new Map(this.#racers.map((node) => [node, [node.spawn(), node.spawn()]]));
@@ -65,7 +73,17 @@ export class RaceArena {
   }
 
   run(rounds: number): RaceReport {
-    while (this.#rounds < rounds) this.#raceForAll();
+    const lanes = NAMES.map((name) => ({ lane: this.#lane(name), isDue: (): boolean => true, sinceMs: 0 }));
+    while (this.#rounds < rounds) {
+      for (const each of lanes) {
+        if (!each.isDue()) continue;
+        each.isDue = each.lane.next().value;
+        each.sinceMs = this.#nowMs;
+      }
+      this.cluster.clock.runNext();
+      const stuck = lanes.findIndex(({ sinceMs }) => this.#nowMs - sinceMs > ANSWER_WITHIN_MS);
+      if (stuck >= 0) throw new Error(`${NAMES[stuck]} is stuck since ${lanes[stuck]?.sinceMs} ms`);
+    }
     return {
       rounds: this.#rounds,
       transfers: this.#transfers,
@@ -79,94 +97,78 @@ export class RaceArena {
     };
   }
 
-  #raceForAll(): void {
-    const held = this.#race();
-    const handovers = new Map(NAMES.map((name) => [name, Math.floor(this.#draw() * (MOST_HANDOVERS + 1))]));
-    for (let turn = 0; turn < MOST_HANDOVERS; turn += 1) {
-      this.#handOn(
-        held,
-        NAMES.filter((name) => (handovers.get(name) ?? 0) > turn),
-      );
-    }
-    this.#release(held);
+  get #nowMs(): number {
+    return this.cluster.clock.now().monotonicMs;
   }
 
-  /** Everyone registers every name, at about the same time. */
-  #race(): Map<string, Held> {
-    const asked: { name: string; node: MachineNode; request: number }[] = [];
-    for (const name of NAMES) {
-      for (const node of this.#racers) {
-        this.cluster.clock.after(this.#draw() * START_SPREAD_MS, () => {
-          asked.push({ name, node, request: node.register(name, this.#pick(this.#pids.get(node) ?? [])) });
-        });
-      }
+  /** One name's rounds, one after the other. Yields what it waits for; the lanes do not wait for each other. */
+  *#lane(name: string): Generator<() => boolean, never> {
+    for (;;) {
+      let held = yield* this.#race(name);
+      const handovers = Math.floor(this.#draw() * (MOST_HANDOVERS + 1));
+      for (let count = 0; count < handovers && held !== undefined; count += 1)
+        held = yield* this.#handOn(name, held);
+      if (held !== undefined) yield* this.#release(name, held);
     }
-    const all = NAMES.length * this.#racers.length;
-    this.#await(() => asked.length === all && asked.every(({ node, request }) => node.answers.has(request)));
-    const held = new Map<string, Held>();
-    for (const name of NAMES) {
-      const answers = asked.filter((one) => one.name === name).map(({ node, request }) => answerOf(node, request));
-      const won = answers.filter((answer) => answer.kind === "registration");
-      const lost = answers.filter((answer) => answer.kind === "error" && answer.error.code === "NAME_TAKEN");
-      this.#rounds += 1;
-      if (won.length !== 1 || lost.length !== this.#racers.length - 1) {
-        this.#faults.push(`${name}: ${won.length} won and ${lost.length} lost, in round ${this.#rounds}`);
-      }
-      for (const { registration } of won) held.set(name, this.#heldAs(registration));
-    }
-    this.#forgetAnswers();
-    return held;
   }
 
-  #handOn(held: Map<string, Held>, names: readonly string[]): void {
-    const asked = names.flatMap((name) => {
-      const from = held.get(name);
-      if (from === undefined) return [];
-      const others = [...this.#pids.values()].flat().filter((pid) => pid !== from.pid);
-      const to = this.#pick(others);
-      const byTransfer = this.#draw() < 0.6;
-      if (byTransfer) this.#transfers += 1;
-      else this.#takeovers += 1;
-      const caller = this.#callerWhoSees(name, from);
-      const request = byTransfer ? caller.transfer(name, to) : caller.register(name, to, { takeover: true });
-      return [{ name, caller, request, from, to }];
-    });
-    this.#await(() => asked.every(({ caller, request }) => caller.answers.has(request)));
-    for (const { name, caller, request, from, to } of asked) {
-      const answer = answerOf(caller, request);
-      if (answer.kind !== "registration" || answer.registration.pid !== to) {
-        this.#faults.push(`${name}: was not handed to ${to}: ${JSON.stringify(answer)}`);
-        held.delete(name);
-        continue;
-      }
-      this.#ends.set(from.revision, answer.registration.revision);
-      held.set(name, this.#heldAs(answer.registration));
+  /** Everyone registers it, at about the same time. */
+  *#race(name: string): Generator<() => boolean, Held | undefined> {
+    const asked: Asked[] = [];
+    for (const node of this.#racers) {
+      this.cluster.clock.after(this.#draw() * this.#mostDelayMs, () => {
+        asked.push({ node, request: node.register(name, this.#pick(this.#pids.get(node) ?? [])) });
+      });
     }
-    this.#forgetAnswers();
+    yield () => asked.length === this.#racers.length && asked.every(isAnswered);
+    this.#rounds += 1;
+    const answers = asked.map(takeAnswer);
+    const won = answers.filter((answer) => answer.kind === "registration");
+    const lost = answers.filter((answer) => answer.kind === "error" && answer.error.code === "NAME_TAKEN");
+    if (won.length !== 1 || lost.length !== this.#racers.length - 1) {
+      this.#faults.push(`${name}: ${won.length} won and ${lost.length} lost, in round ${this.#rounds}`);
+    }
+    return won[0] === undefined ? undefined : this.#heldAs(won[0].registration);
   }
 
-  #release(held: ReadonlyMap<string, Held>): void {
-    const asked = [...held].map(([name, from]) => {
-      this.#ends.set(from.revision, "released");
-      const caller = this.#callerWhoSees(name, from);
-      return { name, caller, request: caller.unregister(name) };
-    });
-    this.#await(() => asked.every(({ caller, request }) => caller.answers.has(request)));
-    for (const { name, caller, request } of asked) {
-      const answer = answerOf(caller, request);
-      if (answer.kind !== "flag" || !answer.value) this.#faults.push(`${name}: was not released`);
+  *#handOn(name: string, from: Held): Generator<() => boolean, Held | undefined> {
+    const to = this.#pick([...this.#pids.values()].flat().filter((pid) => pid !== from.pid));
+    const byTransfer = this.#draw() < 0.6;
+    if (byTransfer) this.#transfers += 1;
+    else this.#takeovers += 1;
+    const node = this.#callerWhoSees(name, from);
+    const asked = {
+      node,
+      request: byTransfer ? node.transfer(name, to) : node.register(name, to, { takeover: true }),
+    };
+    yield () => isAnswered(asked);
+    const answer = takeAnswer(asked);
+    if (answer.kind !== "registration" || answer.registration.pid !== to) {
+      this.#faults.push(`${name}: was not handed to ${to}: ${JSON.stringify(answer)}`);
+      return undefined;
     }
-    this.#forgetAnswers();
+    this.#ends.set(from.revision, answer.registration.revision);
+    return this.#heldAs(answer.registration);
+  }
+
+  *#release(name: string, held: Held): Generator<() => boolean, void> {
+    this.#ends.set(held.revision, "released");
+    const node = this.#callerWhoSees(name, held);
+    const asked = { node, request: node.unregister(name) };
+    yield () => isAnswered(asked);
+    const answer = takeAnswer(asked);
+    if (answer.kind !== "flag" || !answer.value) this.#faults.push(`${name}: was not released`);
   }
 
   /** Now and then a node is started, begins to leave, or says goodbye; some stay longer than others. */
   #comeAndGo(): void {
-    this.cluster.clock.after(5 + this.#draw() * 55, () => {
+    this.cluster.clock.after(5 + this.#draw() * 12 * this.#mostDelayMs, () => {
       const visitor = this.#visitors[Math.floor(this.#draw() * VISITORS)];
       if (visitor === undefined) {
         if (this.#visitors.length < VISITORS) this.#welcome();
       } else if (visitor.leaving === undefined) {
-        if (visitor.node.ready) visitor.leaving = visitor.node.request((request) => ({ kind: "retire", request }));
+        if (visitor.node.ready)
+          visitor.leaving = visitor.node.request((request) => ({ kind: "retire", request }));
       } else if (visitor.node.answers.has(visitor.leaving)) {
         visitor.node.feed({ kind: "goodbye" });
         visitor.node.kill();
@@ -201,7 +203,7 @@ export class RaceArena {
       else {
         seen.delete(name);
         if (before !== undefined && !this.#wasReleased(before)) {
-          this.#gaps.push(`${node.id} sees nobody as ${name} after ${before}, in round ${this.#rounds}`);
+          this.#gaps.push(`${node.id} sees nobody as ${name} after ${before}, at ${this.#nowMs} ms`);
         }
       }
     }
@@ -225,14 +227,6 @@ export class RaceArena {
     return { pid: registration.pid, revision: registration.revision, node };
   }
 
-  #await(condition: () => boolean): void {
-    this.cluster.runUntil(condition, ANSWER_WITHIN_MS);
-  }
-
-  #forgetAnswers(): void {
-    for (const node of this.#racers) node.answers.clear();
-  }
-
   #draw(): number {
     return fraction(this.#random);
   }
@@ -242,9 +236,14 @@ export class RaceArena {
   }
 }
 
-function answerOf(node: MachineNode, request: number) {
+function isAnswered({ node, request }: Asked): boolean {
+  return node.answers.has(request);
+}
+
+function takeAnswer({ node, request }: Asked) {
   const answer = node.answers.get(request);
   if (answer === undefined) throw new Error("awaited, then not there");
+  node.answers.delete(request);
   return answer;
 }
 

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly times?: Partial<typeof DEFAULT_TIMES> & { readonly arbiterTimeoutMs?: number };
   /** Answers at once when left out. */
   readonly resolver?: (clash: Clash) => { readonly winner: Pid | "none"; readonly losers: "exit" | "notify" };
+  /** How long it takes to answer, at least and at most. At once when left out. */
+  readonly resolverMs?: readonly [number, number];
 }
 
 /** Node machines over links with delays of their own: no shell, no promise, virtual time. */
@@ -25,9 +27,14 @@ export class MachineCluster {
   readonly clock = new VirtualClock();
   readonly nodes = new Map<NodeId, MachineNode>();
   readonly clashes: Clash[] = [];
+  /** The same, with when each was shown to a resolver, and what it says. */
+  readonly judgements: { readonly clash: Clash; readonly atMs: number; readonly winner: Pid | "none" }[] = [];
+  /** Frames of a link take this much longer, by `from>to`. */
+  readonly #slowed = new Map<string, number>();
   /** Frames vanish without a word: nodes that hang, rather than connections that are gone. */
   silent = false;
   frames = 0;
+  bytes = 0;
   readonly random: Random;
   readonly options: ClusterOptions;
   #started = 0;
@@ -81,6 +88,11 @@ export class MachineCluster {
     this.#sides = undefined;
   }
 
+  /** Frames from one node to another take this much longer from now on. They overtake those of others, never each other. */
+  slow(from: MachineNode, to: MachineNode, byMs: number): void {
+    this.#slowed.set(`${from.id}>${to.id}`, byMs);
+  }
+
   reaches(from: NodeId, to: NodeId): boolean {
     const node = this.nodes.get(to);
     if (node === undefined || node.dead) return false;
@@ -91,6 +103,7 @@ export class MachineCluster {
     if (!this.reaches(from.id, to)) return;
     const stamp = from.machine.stamp(this.clock.now());
     this.frames += 1;
+    this.bytes += body.length;
     this.#later(from.id, to, () => {
       const node = this.nodes.get(to);
       if (node === undefined || node.dead || !this.reaches(from.id, to)) return;
@@ -115,7 +128,7 @@ export class MachineCluster {
     const [least, most] = this.options.delayMs ?? [0.1, 5];
     const nowMs = this.clock.now().monotonicMs;
     const atMs = Math.max(
-      nowMs + least + fraction(random) * (most - least),
+      nowMs + least + fraction(random) * (most - least) + (this.#slowed.get(link) ?? 0),
       this.#lastArrival.get(link) ?? 0,
     );
     this.#lastArrival.set(link, atMs);
@@ -285,11 +298,22 @@ export class MachineNode {
     const chosen = this.#cluster.options.resolver?.(effect.details);
     const { keep } = keepOldest(effect.details);
     const winner = chosen?.winner ?? keep;
+    const atMs = this.#cluster.clock.now().monotonicMs;
+    this.#cluster.judgements.push({ clash: effect.details, atMs, winner });
     const outcome =
       winner === "none"
         ? ({ kind: "none", notify: true } as const)
         : ({ kind: "keep", winner, meta: undefined, losers: chosen?.losers ?? "exit" } as const);
-    this.#inputs.push({ kind: "resolved", scope: effect.details.scope, clash: effect.clash, outcome });
+    const input: NodeInput = { kind: "resolved", scope: effect.details.scope, clash: effect.clash, outcome };
+    const { resolverMs } = this.#cluster.options;
+    if (resolverMs === undefined) {
+      this.#inputs.push(input);
+      return;
+    }
+    const [least, most] = resolverMs;
+    this.#cluster.clock.after(least + fraction(this.#cluster.random) * (most - least), () => {
+      if (!this.dead) this.feed(input);
+    });
   }
 
   /** A frame is closed before a message for an overlapping destination goes into another. */

@@ -1,9 +1,11 @@
 import { MemoryNetwork } from "../../src/bus/memory.ts";
 import { SeededRandom } from "../../src/kernel/random.ts";
 import { VirtualClock } from "../../src/kernel/virtual-clock.ts";
-import { launch } from "../../src/node/launch.ts";
+import { type Environment, launch, launchShell } from "../../src/node/launch.ts";
 import type { Logger } from "../../src/node/logger.ts";
 import { type NodeOptions, parseOptions } from "../../src/node/options.ts";
+import type { NodeSettings } from "../../src/node/settings.ts";
+import type { Shell } from "../../src/node/shell.ts";
 import type { ClusterNode } from "../../src/node/types.ts";
 
 /** Everything that a node logged. */
@@ -32,11 +34,22 @@ export class Shells {
 
   /** As `start`, for one that may take long, or never succeed. */
   begin(name: string, options: Partial<NodeOptions> = {}): Promise<ClusterNode> {
+    return launch(...this.#prepare(name, options));
+  }
+
+  /** A node as it is inside, for tests that make it say what it never would. */
+  async startShell(name: string, options: Partial<NodeOptions> = {}): Promise<Shell> {
+    return this.until(launchShell(...this.#prepare(name, options)));
+  }
+
+  #prepare(name: string, options: Partial<NodeOptions>): [NodeSettings, Environment] {
     const logger = this.#logger();
     const settings = parseOptions({ cluster: "test", name, logger, ...options });
-    const { clock } = this;
     const random = this.#random.fork(`node:${name}`);
-    return launch(settings, { clock, random, host: "host", bus: settings.bus ?? this.network.bus(name) });
+    return [
+      settings,
+      { clock: this.clock, random, host: "host", bus: settings.bus ?? this.network.bus(name) },
+    ];
   }
 
   async startAll<const N extends readonly string[]>(...names: N): Promise<{ [K in keyof N]: ClusterNode }> {

@@ -34,6 +34,8 @@ export interface ClusterSetup {
   readonly proxied?: boolean;
   /** Lines of the server's configuration. */
   readonly config?: string;
+  /** Servers that run already, for each worker the ones it may use. */
+  readonly servers?: readonly (readonly string[])[];
 }
 
 /** Some workers on one real nats-server, or on a server each of one NATS cluster. All of it ends with the disposal. */
@@ -60,7 +62,8 @@ export class WorkerCluster<N extends number> implements AsyncDisposable {
   static async start<N extends number>(size: N, setup: ClusterSetup = {}): Promise<WorkerCluster<N>> {
     const cluster = new WorkerCluster(size, setup);
     return cluster.#orDispose(async () => {
-      cluster.#server = await NatsServer.start(setup.config === undefined ? {} : { config: setup.config });
+      if (setup.servers === undefined)
+        cluster.#server = await NatsServer.start(setup.config === undefined ? {} : { config: setup.config });
       await Promise.all(cluster.#started.map((worker) => cluster.startNode(worker)));
       await cluster.allUp();
     });
@@ -192,8 +195,10 @@ export class WorkerCluster<N extends number> implements AsyncDisposable {
     }
   }
 
-  async #serversOf(worker: Worker): Promise<string> {
+  async #serversOf(worker: Worker): Promise<string | readonly string[]> {
     const index = this.#started.indexOf(worker);
+    const given = this.#setup.servers?.[index % this.#size];
+    if (given !== undefined) return given;
     const own = this.#servers?.servers[index % this.#size];
     if (own !== undefined) return own.url;
     if (this.#setup.proxied !== true) return this.server.url;

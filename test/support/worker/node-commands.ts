@@ -17,6 +17,7 @@ import {
   startNode,
   type WaitingOptions,
 } from "../../../src/index.ts";
+import { Load, type LoadReport } from "./load.ts";
 import { CannedProcesses, type ProcessKind, type ProcessOptions } from "./processes.ts";
 import {
   type Received,
@@ -27,8 +28,12 @@ import {
   type ToldError,
   tell,
 } from "./protocol.ts";
+import { Reader, type Readings } from "./reader.ts";
 import { type ResolverName, resolverOf } from "./resolvers.ts";
+import { ResourceTracker } from "./resources.ts";
 import { follow, ScopeCommands } from "./scope-commands.ts";
+import { sendMixed, type TrafficTarget } from "./traffic.ts";
+import { Visits, type VisitsOptions, type VisitsReport } from "./visits.ts";
 
 const LINES_OF_STACK = 6;
 
@@ -39,7 +44,11 @@ export class NodeCommands {
   readonly #watches = new Map<number, AbortController>();
   readonly #scopes = new Map<string, ScopeCommands>();
   readonly #processes: CannedProcesses;
+  readonly #tracker = new ResourceTracker();
   readonly #resourcesBefore: readonly string[];
+  #load: Load | undefined;
+  #reader: Reader | undefined;
+  #visits: Visits | undefined;
   #node: ClusterNode | undefined;
   #lastMonitor = 0;
 
@@ -127,6 +136,22 @@ export class NodeCommands {
     };
   }
 
+  sendMixed(to: TrafficTarget, first: number, count: number): Promise<number> {
+    return sendMixed(this.#running, to, first, count);
+  }
+
+  /** Sends the numbers from 0 on, in one turn. Returns how many were taken, and why the next was not. */
+  sendMany(to: Address, count: number, padding = ""): { readonly taken: number; readonly error?: ToldError } {
+    for (let taken = 0; taken < count; taken += 1) {
+      try {
+        this.#running.send(to, padding === "" ? taken : { taken, padding });
+      } catch (error) {
+        return { taken, error: tell(error) };
+      }
+    }
+    return { taken: count };
+  }
+
   /** Returns the number under which the end is told. */
   monitor(target: MonitorTarget): number {
     const monitor = this.#running.monitor(target);
@@ -196,6 +221,41 @@ export class NodeCommands {
     return told;
   }
 
+  /** Registers names that begin with this, and joins groups, until `endLoad`. */
+  beginLoad(prefix: string): void {
+    this.#load = new Load(this.#running, prefix);
+  }
+
+  loadProgress(): number {
+    return this.#load?.progress ?? 0;
+  }
+
+  endLoad(): Promise<LoadReport> | undefined {
+    return this.#load?.end();
+  }
+
+  /** Reads these names until `endReading`. */
+  beginReading(names: readonly string[]): void {
+    this.#reader = new Reader(this.#running, names);
+  }
+
+  endReading(): Promise<Readings> | undefined {
+    return this.#reader?.end();
+  }
+
+  /** Has nodes besides its own come and go until `endVisits`. */
+  beginVisits(options: VisitsOptions): void {
+    this.#visits = new Visits(options);
+  }
+
+  visits(): number {
+    return this.#visits?.visits ?? 0;
+  }
+
+  endVisits(): Promise<VisitsReport> | undefined {
+    return this.#visits?.end();
+  }
+
   /** Keeps the event loop from turning. */
   block(ms: number): void {
     const endsAtMs = performance.now() + ms;
@@ -210,8 +270,16 @@ export class NodeCommands {
     return this.#running.stop();
   }
 
+  trackResources(): void {
+    this.#tracker.begin();
+  }
+
   remains(): Remains {
-    return { before: this.#resourcesBefore, after: process.getActiveResourcesInfo() };
+    return {
+      before: this.#resourcesBefore,
+      after: process.getActiveResourcesInfo(),
+      tracked: this.#tracker.live,
+    };
   }
 
   get #running(): ClusterNode {

@@ -80,6 +80,8 @@ export interface Remains {
   /** `process.getActiveResourcesInfo()` before the first start. */
   readonly before: readonly string[];
   readonly after: readonly string[];
+  /** Timers and sockets made since `trackResources`, also those that keep nothing alive. */
+  readonly tracked: readonly string[];
 }
 
 export interface Started {

@@ -1,5 +1,6 @@
 import {
   type Member,
+  type NameEvent,
   NameTakenError,
   type NodeId,
   type Pid,
@@ -9,8 +10,10 @@ import {
   type Scope,
   type UnregisterOptions,
   type WaitingOptions,
+  type WatchIterator,
 } from "../../../src/index.ts";
 import { type Sighting, type ToldError, tell } from "./protocol.ts";
+import { type Handover, handOn, type Race, race } from "./races.ts";
 import { type ResolverName, resolverOf } from "./resolvers.ts";
 
 export interface RegisterCommand extends RegisterOptions {
@@ -38,6 +41,7 @@ export class ScopeCommands {
   readonly #scope: Scope;
   readonly #see: (sighting: Sighting) => void;
   readonly #watches: Map<number, AbortController>;
+  #lazy: WatchIterator<NameEvent> | undefined;
 
   constructor(scope: Scope, see: (sighting: Sighting) => void, watches: Map<number, AbortController>) {
     this.#scope = scope;
@@ -60,6 +64,11 @@ export class ScopeCommands {
     return names.length;
   }
 
+  /** Registers names of a prefix with numbers, one for each process, all at once. */
+  async registerEach(prefix: string, pids: readonly Pid[]): Promise<void> {
+    await Promise.all(pids.map((pid, index) => this.#scope.names.register(`${prefix}${index}`, pid)));
+  }
+
   /** Tries for names of a prefix with numbers, all at once: the numbers that it got, and who holds the others. */
   async raceMany(prefix: string, count: number, pid: Pid): Promise<RaceOutcome> {
     const won: number[] = [];
@@ -76,6 +85,21 @@ export class ScopeCommands {
     };
     await Promise.all(Array.from({ length: count }, (_, index) => attempt(index)));
     return { won, lost, failed };
+  }
+
+  /** Tries for all of these at once. */
+  race(names: readonly string[], pid: Pid): Promise<Race> {
+    return race(this.#scope.names, names, pid);
+  }
+
+  handOn(handovers: readonly Handover[]): Promise<Readonly<Record<string, string>>> {
+    return handOn(this.#scope.names, handovers);
+  }
+
+  /** How many of them were there to be freed. */
+  async release(names: readonly string[]): Promise<number> {
+    const freed = await Promise.all(names.map((name) => this.#scope.names.unregister(name)));
+    return freed.filter((was) => was).length;
   }
 
   async unregisterMany(prefix: string, indexes: readonly number[]): Promise<number> {
@@ -160,6 +184,21 @@ export class ScopeCommands {
       (signal) => this.#scope.names.watch(name, { signal }),
       (watch, event) => ({ kind: "name", watch, event }),
     );
+  }
+
+  /** Watches all names, and reads nothing but what `readNames` asks for. */
+  watchNamesLazily(): void {
+    this.#lazy = this.#scope.names.watch();
+  }
+
+  async readNames(count: number): Promise<readonly NameEvent[]> {
+    const events: NameEvent[] = [];
+    while (events.length < count) {
+      const next = await this.#lazy?.next();
+      if (next?.value === undefined) break;
+      events.push(next.value);
+    }
+    return events;
   }
 
   join(group: string, pids: Pid | readonly Pid[], options?: { readonly meta?: unknown }): void {

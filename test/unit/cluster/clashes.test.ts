@@ -138,3 +138,30 @@ describe("three sides", () => {
     }
   });
 });
+
+describe("a plain register while two sides meet", () => {
+  test("takes no name from a live holder: every holder keeps it or is told", () => {
+    for (let round = 0; round < 40; round += 1) {
+      const { cluster, nodes, older, newer } = meet(`standby-${round}`, ({ contenders }) => ({
+        winner: contenders.at(-1)?.pid ?? "none",
+        losers: "exit",
+      }));
+      const holders = new Set<Pid>([older, newer]);
+      const standbys = nodes.map((node) => node.spawn());
+      for (let step = 0; step < 150; step += 1) {
+        cluster.run(10);
+        const index = step % nodes.length;
+        nodes[index]?.register("x", standbys[index] as Pid);
+      }
+      cluster.run(15_000);
+      for (const node of nodes) {
+        for (const answer of node.answers.values()) {
+          if (answer.kind === "registration") holders.add(answer.registration.pid);
+        }
+        expect(node.holder("x")).toBe(nodes[0]?.holder("x"));
+      }
+      const ended = new Set(nodes.flatMap((node) => node.exits.map(({ pid }) => pid)));
+      for (const holder of holders) expect(ended.has(holder) || nodes[0]?.holder("x") === holder).toBe(true);
+    }
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MachineCluster } from "../../support/machine-cluster.ts";
+import { MachineCluster, type MachineNode } from "../../support/machine-cluster.ts";
 
 describe("names on machines with delayed links", () => {
   test("nodes that start together see each other and become ready", () => {
@@ -10,8 +10,7 @@ describe("names on machines with delayed links", () => {
 
   test("a name registered on one node is found on all", () => {
     const cluster = new MachineCluster({ seed: "one" });
-    const [a, b, c] = cluster.startMany(["a", "b", "c"]) as [never, never, never] as unknown as ReturnType<MachineCluster["startMany"]>;
-    if (!a || !b || !c) throw new Error("three");
+    const [a, b, c] = cluster.startMany(["a", "b", "c"]) as [MachineNode, MachineNode, MachineNode];
     const pid = a.spawn();
     const request = b.register("x", pid, { meta: { v: 1 } });
     cluster.runUntil(() => b.answers.has(request), 1_000);

@@ -33,6 +33,7 @@ describe("the arbiter of a name", () => {
     name: "x",
     takeover: false,
     expect: undefined,
+    seen: [],
     ...more,
   });
 

@@ -53,7 +53,7 @@ describe("the name table", () => {
     recorded.apply(
       a,
       2,
-      drop("x", { owner: b, id: 4, serial: 7, meta: metaOf(1), stamp: stampAt(9), supersedes }),
+      drop("x", { owner: b, id: 4, sequence: 4, serial: 7, meta: metaOf(1), stamp: stampAt(9), supersedes }),
     );
     expect(recorded.holder("x")).toBe(makePid(b, 7));
     recorded.apply(b, 4, put("x", { serial: 7, meta: 1, atMs: 9, supersedes }));
@@ -62,13 +62,42 @@ describe("the name table", () => {
     expect(recorded.changes).toEqual(["x: ->a", "x: a>b takenOver"]);
   });
 
+  test("tells when a successor is written later than what its owner's log has come to here", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;
+    const told = { owner: b, id: 4, sequence: 5, serial: 7, stamp: stampAt(9), supersedes };
+    recorded.apply(a, 2, drop("x", { ...told, meta: metaOf(2) }));
+    recorded.apply(b, 4, put("x", { serial: 7, meta: 1, atMs: 9, supersedes }));
+    expect(recorded.table.whereis("x")?.meta).toBe(1);
+    recorded.apply(b, 5, put("x", { id: 4, serial: 7, meta: 2, atMs: 9, supersedes }));
+    expect(recorded.table.whereis("x")?.meta).toBe(2);
+    expect(recorded.changes).toEqual(["x: ->a", "x: a>b takenOver", "x: b>b", "x: b>b"]);
+  });
+
+  test("tells of a holder that was released beside a younger one that it was released", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x", { atMs: 1 }));
+    recorded.apply(b, 1, put("x", { atMs: 2 }));
+    recorded.apply(a, 2, drop("x"));
+    expect(recorded.changes).toEqual(["x: ->a", "x: a>b released"]);
+  });
+
   test("drops a successor whose owner's own log knows nothing of it any more", () => {
     const recorded = new RecordedTable();
     recorded.apply(a, 1, put("x"));
     recorded.apply(
       a,
       2,
-      drop("x", { owner: b, id: 4, serial: 7, meta: Value.undefined, stamp: stampAt(9), supersedes: [] }),
+      drop("x", {
+        owner: b,
+        id: 4,
+        sequence: 4,
+        serial: 7,
+        meta: Value.undefined,
+        stamp: stampAt(9),
+        supersedes: [],
+      }),
     );
     recorded.apply(b, 4, put("y"));
     expect(recorded.holder("x")).toBe(undefined);
@@ -86,7 +115,15 @@ describe("the name table", () => {
     recorded.apply(
       a,
       2,
-      drop("x", { owner: b, id: 4, serial: 7, meta: Value.undefined, stamp: stampAt(9), supersedes: [] }),
+      drop("x", {
+        owner: b,
+        id: 4,
+        sequence: 4,
+        serial: 7,
+        meta: Value.undefined,
+        stamp: stampAt(9),
+        supersedes: [],
+      }),
     );
     expect(recorded.holder("x")).toBe(undefined);
   });
@@ -99,7 +136,15 @@ describe("the name table", () => {
     recorded.apply(
       b,
       2,
-      drop("z", { owner: a, id: 9, serial: 1, meta: Value.undefined, stamp: stampAt(1), supersedes: [] }),
+      drop("z", {
+        owner: a,
+        id: 9,
+        sequence: 9,
+        serial: 1,
+        meta: Value.undefined,
+        stamp: stampAt(1),
+        supersedes: [],
+      }),
     );
     const reason = { kind: "nodeDown", node: a, cause: "silent" } as const;
     expect(recorded.table.purge(a, { kind: "ended", reason })).toBe(2);

@@ -191,7 +191,12 @@ describe("while the bus is away", () => {
     outbox.resume();
     outbox.sendTo(b, USER, bytes("4"));
     outbox.flush();
-    expect(sent()).toEqual(["b 1: 1", "scope 2: 2", "b 3: 3", "b 4: 4"]);
+    expect(sent()).toEqual([]);
+    expect(outbox.isFlowing).toBe(false);
+    outbox.release();
+    outbox.sendTo(b, USER, bytes("5"));
+    outbox.flush();
+    expect(sent()).toEqual(["b 1: 1", "scope 2: 2", "b 3: 3", "b 4: 4", "b 5: 5"]);
   });
 
   test("what was not confirmed is sent again under its old number, without its state", async () => {
@@ -211,12 +216,31 @@ describe("while the bus is away", () => {
     outbox.flush();
     connection.published.length = 0;
     connection.connected = false;
+    // Before anybody is told that the connection is gone.
+    outbox.sendTo(b, USER, bytes("4"));
+    outbox.flush();
     outbox.suspend();
     connection.connected = true;
     outbox.resume();
-    outbox.sendTo(b, USER, bytes("4"));
+    outbox.sendTo(b, USER, bytes("5"));
     outbox.flush();
-    expect(sent()).toEqual(["b 2: 2", "b 4: 3", "b 5: 4"]);
+    expect(sent()).toEqual(["b 2: 2", "b 4: 3"]);
+    outbox.release();
+    expect(sent()).toEqual(["b 2: 2", "b 4: 3", "b 5: 4", "b 6: 5"]);
+  });
+
+  test("state goes out as soon as the bus is back, users' messages when the others are back too", () => {
+    const { connection, outbox, sent } = setUp();
+    outbox.suspend();
+    connection.epoch = 2;
+    outbox.resume();
+    outbox.sendTo(b, USER, bytes("1"));
+    outbox.sendTo(b, STATE, bytes("s"));
+    outbox.sendTo(b, USER, bytes("2"));
+    outbox.flush();
+    expect(sent()).toEqual(["b 1: s"]);
+    outbox.release();
+    expect(sent()).toEqual(["b 1: s", "b 2: 1 2"]);
   });
 
   test("what waits for a node that is gone is given up", () => {
@@ -228,7 +252,7 @@ describe("while the bus is away", () => {
     outbox.flush();
     outbox.forget(b);
     connection.connected = true;
-    outbox.resume();
+    outbox.release();
     expect(sent()).toEqual(["c 1: 2"]);
     expect(counts.userDropped).toBe(1);
   });

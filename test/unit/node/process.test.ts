@@ -184,6 +184,7 @@ describe("limits and errors", () => {
       async () => {
         throw new Error("async");
       },
+      // biome-ignore lint/suspicious/noThenProperty: that is what is tested
       () => Object.defineProperty({}, "then", { get: throwHostile }),
     ];
     for (const handler of handlers) {

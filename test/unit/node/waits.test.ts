@@ -8,6 +8,7 @@ import {
 } from "../../../src/kernel/errors.ts";
 import { makeIncarnation, makeNodeId, makePid } from "../../../src/kernel/ids.ts";
 import { VirtualClock } from "../../../src/kernel/virtual-clock.ts";
+import { AbortListeners } from "../../../src/node/abort-listeners.ts";
 import { Alarm } from "../../../src/node/alarm.ts";
 import { Calls } from "../../../src/node/calls.ts";
 import { Deadlines, type Due } from "../../../src/node/deadlines.ts";
@@ -114,7 +115,7 @@ describe("calls", () => {
   const setUp = (pendingCalls = 10) => {
     const clock = new VirtualClock();
     const deadlines = new Deadlines(clock);
-    return { clock, deadlines, calls: new Calls(deadlines, pendingCalls) };
+    return { clock, deadlines, calls: new Calls(deadlines, new AbortListeners(), pendingCalls) };
   };
   const wait = { operation: "call", timeoutMs: 100 };
 
@@ -162,4 +163,32 @@ describe("calls", () => {
       setUp().calls.begin(makePid(a, 1), { ...wait, signal: AbortSignal.abort(new Error("early")) }),
     ).toThrow("early");
   });
+});
+
+test("many who share a signal stand behind one listener, and each is told or leaves", () => {
+  const aborts = new AbortListeners();
+  const controller = new AbortController();
+  const listeners = new Set<unknown>();
+  const { signal } = controller;
+  const spied = new Proxy(signal, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        if (key === "addEventListener") listeners.add(given[1]);
+        if (key === "removeEventListener") listeners.delete(given[1]);
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+  const told: number[] = [];
+  const callbacks = Array.from({ length: 100 }, (_, index) => () => void told.push(index));
+  for (const callback of callbacks) aborts.add(spied, callback);
+  expect(listeners.size).toBe(1);
+  for (const callback of callbacks) aborts.remove(spied, callback);
+  expect(listeners.size).toBe(0);
+  for (const callback of callbacks.slice(0, 3)) aborts.add(spied, callback);
+  aborts.remove(spied, callbacks[1] as () => void);
+  controller.abort();
+  expect(told).toEqual([0, 2]);
 });

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { BusClosedError, LimitExceededError } from "../../../src/kernel/errors.ts";
+import { AbortListeners } from "../../../src/node/abort-listeners.ts";
 import { type Watcher, WatchHub, WatchQuota } from "../../../src/node/watch-hub.ts";
 
 /** A table that is one number, and the hub of those who watch it. */
 function setUp(options: { watchQueue?: number; watches?: number } = {}) {
   let value = 0;
   const interest: boolean[] = [];
-  const quota = new WatchQuota(options.watches ?? 100);
+  const quota = new WatchQuota(new AbortListeners(), options.watches ?? 100);
   const hub = new WatchHub<string>({
     quota,
     watchQueue: options.watchQueue ?? 3,

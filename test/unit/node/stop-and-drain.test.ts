@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import {
+  BusClosedError,
+  DuplicateNodeError,
+  NodeDownError,
+  NoSuchProcessError,
+} from "../../../src/kernel/errors.ts";
+import { Shells } from "../../support/shells.ts";
+
+describe("the end", () => {
+  test("stop ends everything that waits, and leaves no timer", async () => {
+    const shells = new Shells("stop");
+    const a = await shells.start("a");
+    const timersOfOne = shells.clock.pending;
+    const b = await shells.start("b");
+    const stuck = b.spawn(() => new Promise(() => {}));
+    const process = b.spawn();
+    const rejected = [b.call(stuck, 1), b.names.waitFor("never"), a.call(stuck, 1)].map((promise) =>
+      promise.catch((error: unknown) => error),
+    );
+    const watch = b.names.watch();
+    await watch.next();
+    const next = watch.next();
+    let isDown = false;
+    void b.monitor(a.spawn()).down.then(() => {
+      isDown = true;
+    });
+    await shells.run(50);
+    const stopped = b.stop();
+    expect(b.stop()).toBe(stopped);
+    await shells.until(stopped);
+    expect(await b.closed).toEqual({ kind: "stopped" });
+    expect(await next).toEqual({ value: undefined, done: true });
+    expect(await process.exited).toEqual({ kind: "shutdown" });
+    expect(process.signal.aborted).toBe(true);
+    const [call, wait, remote] = await shells.until(Promise.all(rejected));
+    expect(call).toBeInstanceOf(NoSuchProcessError);
+    expect(wait).toBeInstanceOf(BusClosedError);
+    expect([NoSuchProcessError, NodeDownError].some((kind) => remote instanceof kind)).toBe(true);
+    await shells.run(1_000);
+    expect(isDown).toBe(false);
+    expect(a.nodes()).toHaveLength(1);
+    await shells.until(a.stop());
+    expect(timersOfOne).toBeGreaterThan(0);
+    expect(shells.clock.pending).toBe(0);
+  });
+
+  test("everything but stop is refused afterwards", async () => {
+    const shells = new Shells("refused");
+    const a = await shells.start("a");
+    const process = a.spawn();
+    await shells.until(a.stop());
+    const throwing = [
+      () => a.nodes(),
+      () => a.watchNodes(),
+      () => a.spawn(),
+      () => a.monitor(process),
+      () => a.send(process, 1),
+      () => a.stats(),
+      () => a.names.whereis("x"),
+      () => a.names.list(),
+      () => a.names.count(),
+      () => a.names.namesOf(process),
+      () => a.names.watch(),
+      () => a.groups.join("g", process),
+      () => a.groups.leave("g", process),
+      () => a.groups.members("g"),
+      () => a.groups.publish("g", 1),
+      () => a.groups.pick("g"),
+      () => a.groups.list(),
+      () => a.groups.watch(),
+    ];
+    for (const act of throwing) expect(act).toThrow(BusClosedError);
+    const rejecting = [
+      a.call(process, 1),
+      a.multicall([process], 1),
+      a.settled(),
+      a.flushed(),
+      a.drain(),
+      a.scope("x"),
+      a.names.register("x", process),
+      a.names.update("x", () => 1),
+      a.names.transfer("x", process),
+      a.names.unregister("x"),
+      a.names.waitFor("x"),
+    ];
+    for (const promise of rejecting) await expect(promise).rejects.toThrow(BusClosedError);
+    await a.stop();
+    await a[Symbol.asyncDispose]();
+  });
+
+  test("drain tells the processes, takes no new names, lets them finish, and stops", async () => {
+    const shells = new Shells("drain");
+    const [a, b] = await shells.startAll("a", "b");
+    const notices: unknown[] = [];
+    let finish: (() => void) | undefined;
+    const busy = a.spawn(
+      () =>
+        new Promise<string>((resolve) => {
+          finish = () => resolve("done");
+        }),
+      { onNotice: (notice) => notices.push(notice) },
+    );
+    const answer = b.call(busy, "work");
+    await shells.run(20);
+    const drained = a.drain({ deadlineMs: 4_000 });
+    expect(notices).toEqual([{ kind: "draining", deadlineMs: 4_000 }]);
+    await expect(a.names.register("late", busy)).rejects.toThrow(BusClosedError);
+    expect(() => a.groups.join("late", busy)).toThrow(BusClosedError);
+    await shells.run(200);
+    expect(a.names.count()).toBe(0);
+    finish?.();
+    expect(await shells.until(answer)).toBe("done");
+    await shells.until(drained);
+    expect(await a.closed).toEqual({ kind: "stopped" });
+  });
+
+  test("drain does not wait beyond its deadline", async () => {
+    const shells = new Shells("drain deadline");
+    const a = await shells.start("a");
+    a.send(
+      a.spawn(() => new Promise(() => {})),
+      1,
+    );
+    await shells.run(10);
+    const began = shells.clock.now().monotonicMs;
+    await shells.until(a.drain({ deadlineMs: 300 }));
+    expect(shells.clock.now().monotonicMs - began).toBeLessThan(400);
+    expect(shells.clock.pending).toBe(0);
+  });
+
+  test("two nodes of one name that meet at a heal: the earlier stays", async () => {
+    const shells = new Shells("namesakes");
+    const [a, b] = await shells.startAll("a", "b");
+    shells.network.partition([["a", "b"], ["second a"]]);
+    const second = await shells.until(shells.begin("a", { bus: shells.network.bus("second a") }));
+    const watch = second.names.watch();
+    await watch.next();
+    const next = watch.next().catch((error: unknown) => error);
+    shells.network.heal();
+    const closed = await shells.until(second.closed);
+    expect(closed.kind).toBe("duplicateNode");
+    expect(closed.error).toBeInstanceOf(DuplicateNodeError);
+    expect(await next).toBeInstanceOf(BusClosedError);
+    expect(() => second.nodes()).toThrow(BusClosedError);
+    expect(a.nodes().map((node) => node.id)).toEqual([a.id, b.id]);
+  });
+});

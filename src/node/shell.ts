@@ -18,7 +18,13 @@ import { Subjects } from "./subjects.ts";
 import type { NodeClosed } from "./types.ts";
 import { Wait, type WaitOptions } from "./waits.ts";
 
-type Phase = "claiming" | "joining" | "running" | "draining" | "stopped";
+type Phase = "claiming" | "joining" | "running" | "draining" | "stopping" | "stopped";
+
+/**
+ * How long `stop()` waits until the others can do without this node as an arbiter, in milliseconds. A few round trips do; who
+ * has not answered by then hangs, and finds the node gone.
+ */
+const HAND_OVER_MS = 1_000;
 
 /** The life of one node, between its bus and its parts: how it starts, what reaches it, and how it ends. */
 export class Shell {
@@ -60,7 +66,7 @@ export class Shell {
 
   /** @throws BusClosedError after the stop */
   checkOpen(): void {
-    if (this.#phase === "stopped") throw this.#closedError;
+    if (this.#phase === "stopping" || this.#phase === "stopped") throw this.#closedError;
   }
 
   /**
@@ -94,7 +100,10 @@ export class Shell {
     return () => this.#onFlowing.delete(run);
   }
 
-  /** Says goodbye, if anybody knows of this node, and ends everything. Idempotent. Never rejects. */
+  /**
+   * Hands over what this node decides for others, says goodbye, if anybody knows of this node, and ends everything.
+   * Idempotent. Never rejects.
+   */
   close(kind: NodeClosed["kind"], error?: RollcallError): Promise<void> {
     this.#closing ??= this.#close(kind, error);
     return this.#closing;
@@ -234,23 +243,32 @@ export class Shell {
     void this.close(kind, error);
   }
 
+  /** A name that this node has just granted must be known to whoever decides about it next. */
+  async #handOver(): Promise<void> {
+    const wait = { operation: "stop", timeoutMs: HAND_OVER_MS };
+    await this.parts.core.requests.ask(wait, (request) => ({ kind: "retire", request })).catch(() => {});
+  }
+
   async #close(kind: NodeClosed["kind"], error: RollcallError | undefined): Promise<void> {
     const { core, deadlines, monitors, nodes, scopes, turn } = this.parts;
     const isKnown = this.#isJoined;
     if (error !== undefined) {
       this.#closedError = new BusClosedError(`this node was closed: ${error.message}`, { cause: error });
     }
-    this.#phase = "stopped";
+    const handsOver = this.#phase === "running" && error === undefined && this.connection.connected;
+    this.#phase = "stopping";
     const processes = core.processes.all();
     for (const process of processes) {
       core.processes.remove(process);
       process.end({ kind: "shutdown" });
     }
+    core.calls.close(this.#closedError);
+    if (handsOver) await this.#handOver();
+    this.#phase = "stopped";
     if (isKnown) core.pump.feed({ kind: "goodbye" });
     core.pump.close();
     core.outbox.flush();
     this.#claim?.abandon(this.#closedError);
-    core.calls.close(this.#closedError);
     core.waits.close(this.#closedError);
     const abrupt = error === undefined ? undefined : this.#closedError;
     scopes.close(abrupt);

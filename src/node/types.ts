@@ -139,7 +139,10 @@ export interface ClusterNode extends AsyncDisposable {
    */
   drain(options?: DrainOptions): Promise<void>;
 
-  /** Says goodbye, ends the processes (`shutdown`), closes the bus connection. Idempotent. */
+  /**
+   * Ends the processes (`shutdown`), hands over what this node decides for others (for 1 s at most), says goodbye, and closes
+   * the bus connection. Idempotent.
+   */
   stop(): Promise<void>;
 
   /** Resolves when the node has stopped, for whatever reason. Never rejects. */

@@ -161,7 +161,8 @@ describe("on three OS processes and a real nats-server", () => {
     expect(await a.node.count()).toBeGreaterThanOrEqual(30_000);
     const many = await costOf("many-", pid);
     // A lock or a copy of the table would cost a hundredfold; what is allowed here is a busy machine.
-    expect(many.medianMs).toBeLessThan(5 * few.medianMs + 5);
+    console.log("COST", few, many);
+    expect(many.medianMs).toBeLessThan(3 * few.medianMs + 1);
     expect(many.bytes).toBeLessThan(1.5 * few.bytes);
     await b.node.exit(filler);
   });

@@ -36,6 +36,6 @@ describe("nodes race for many names in the moment in which another leaves", () =
     await shells.run(2_000);
     for (const node of racers) expect(node.stats().cluster["tables.clashes"]).toBe(0);
     for (const process of processes) expect(process.signal.aborted).toBe(false);
-    await Promise.all(racers.map((node) => node.stop()));
+    await shells.until(Promise.all(racers.map((node) => node.stop())));
   });
 });

@@ -63,6 +63,7 @@ export class Handover {
   #view = 0;
   #session = 0;
   #leaving = false;
+  #syncSentAtMs = Number.NEGATIVE_INFINITY;
   /** Whether anything is owed, wanted or not yet told: most of the time nothing is, and a review costs nothing. */
   #unsettled = false;
 
@@ -327,13 +328,15 @@ export class Handover {
     }
   }
 
-  /** Sent when all have acknowledged, and again until each has read that far. */
+  /** Sent when all have acknowledged, and again, not too often, until each has read that far. */
   #sendLeaveSync(nowMs: number): void {
+    if (nowMs - this.#syncSentAtMs < RETRY_MS) return;
     const acked: { node: NodeId; position: number }[] = [];
     for (const peer of this.#peers.values()) {
       if (peer.leaveAckedAt !== undefined) acked.push({ node: peer.id, position: peer.leaveAckedAt });
       else if (!this.#port.isSuspect(peer.id)) return;
     }
+    this.#syncSentAtMs = nowMs;
     for (const peer of this.#peers.values()) {
       if (peer.leaveSynced) continue;
       peer.askedAtMs = nowMs;

@@ -23,6 +23,8 @@ export interface NameMachinePort {
   readonly arbiterTimeoutMs: number;
   readonly resolverMs: number;
   readonly namesPerNode: number;
+  /** Entries that this node has in all its scopes. */
+  namesHere(): number;
   nextStamp(): Stamp;
   isAlive(pid: Pid): boolean;
   /** Up or suspect, and with this scope open. */
@@ -171,6 +173,7 @@ function makeOwner(
     table,
     claims,
     namesPerNode: port.namesPerNode,
+    namesHere: () => port.namesHere(),
     nowMs: hooks.nowMs,
     nextStamp: () => port.nextStamp(),
     isAlive: (pid) => port.isAlive(pid),

@@ -16,6 +16,8 @@ export interface OwnerPort {
   readonly table: NameTable;
   readonly claims: Claims;
   readonly namesPerNode: number;
+  /** Entries that this node has in all its scopes. */
+  namesHere(): number;
   nowMs(): number;
   nextStamp(): Stamp;
   isAlive(pid: Pid): boolean;
@@ -343,7 +345,7 @@ export class Owner {
   /** Whether one more entry would be one too many. A name that has an entry here, live or over, takes no further one. */
   #isFullFor(name: string): boolean {
     const { self, table, namesPerNode } = this.#port;
-    return table.entryOf(self, name) === undefined && table.sizeOf(self) >= namesPerNode;
+    return table.entryOf(self, name) === undefined && this.#port.namesHere() >= namesPerNode;
   }
 
   #tombstoneOf(name: string): readonly Superseded[] {

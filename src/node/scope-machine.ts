@@ -241,6 +241,7 @@ function namePort(port: ScopePort) {
     arbiterTimeoutMs: port.arbiterTimeoutMs,
     resolverMs: port.resolverMs,
     namesPerNode: port.namesPerNode,
+    namesHere: () => port.namesHere(),
     nextStamp: () => port.nextStamp(),
     isAlive: (pid: Pid) => port.isAlive(pid),
     isSuspect: (node: NodeId) => port.isSuspect(node),

@@ -295,6 +295,12 @@ export class ScopeSet {
     this.#port.emit({ kind: "send", to, message });
   }
 
+  #countOwnNames(): number {
+    let names = 0;
+    for (const scope of this.#scopes.values()) names += scope.names.table.sizeOf(this.#port.self);
+    return names;
+  }
+
   #makeScope(name: string): ScopeMachine {
     const port = this.#port;
     return new ScopeMachine(name, {
@@ -302,6 +308,7 @@ export class ScopeSet {
       arbiterTimeoutMs: port.arbiterTimeoutMs,
       resolverMs: port.resolverMs,
       namesPerNode: port.namesPerNode,
+      namesHere: () => this.#countOwnNames(),
       nextStamp: () => port.nextStamp(),
       isAlive: (pid) => port.isAlive(pid),
       isSuspect: (node) => port.isSuspect(node),

@@ -71,6 +71,9 @@ describe("with limits that are soon reached", () => {
     expect(first.won.length + second.won.length).toBe(LIMITS.namesPerNode);
     expect(second.failed.length).toBe(10);
     for (const error of second.failed) expect(error).toMatchObject(over("namesPerNode"));
+    // A name of another scope is one too many just as well.
+    await c.node.openScope("second");
+    await expect(c.in("second").register("limited", pid)).rejects.toMatchObject(over("namesPerNode"));
     await c.node.exit(pid);
     const next = await c.node.spawn();
     await c.node.register("limited-0", next);

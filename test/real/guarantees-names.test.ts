@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Pid } from "../../src/index.ts";
-import { eventually } from "../support/eventually.ts";
 import type { RaceOutcome } from "../support/worker/scope-commands.ts";
 import type { Worker } from "../support/worker-client.ts";
 import { agree, holderOf, pidsIn, QUICK, WorkerCluster } from "../support/worker-cluster.ts";
@@ -30,11 +29,11 @@ describe("on three OS processes and a real nats-server", () => {
     const visitor = cluster.addWorker("visitor");
     let isVisited = true;
     const visits = (async () => {
-      for (let visit = 0; visit < 5; visit += 1) {
+      for (let visit = 0; visit < 6; visit += 1) {
         await cluster.startNode(visitor);
         // It takes part: some of the names are for it to grant.
         await visitor.node.register(`visit-${visit}`, await visitor.node.spawn());
-        await cluster.drainNode(visitor);
+        await (visit % 2 === 0 ? cluster.drainNode(visitor) : cluster.stopNode(visitor));
       }
     })().finally(() => {
       isVisited = false;
@@ -161,7 +160,6 @@ describe("on three OS processes and a real nats-server", () => {
     expect(await a.node.count()).toBeGreaterThanOrEqual(30_000);
     const many = await costOf("many-", pid);
     // A lock or a copy of the table would cost a hundredfold; what is allowed here is a busy machine.
-    console.log("COST", few, many);
     expect(many.medianMs).toBeLessThan(3 * few.medianMs + 1);
     expect(many.bytes).toBeLessThan(1.5 * few.bytes);
     await b.node.exit(filler);
@@ -293,12 +291,17 @@ async function expectNoClash(workers: readonly Worker[]): Promise<void> {
 
 /** What 100 registrations of node a cost, one after the other: the median time, and the bytes that it sent and received. */
 async function costOf(prefix: string, pid: Pid): Promise<{ medianMs: number; bytes: number }> {
-  await eventually(async () => (await a.node.stats()).pendingRequests === 0);
-  const before = (await a.node.stats()).frames;
-  const times = [...(await a.node.timeRegisters(prefix, 100, pid))].sort((left, right) => left - right);
-  const after = (await a.node.stats()).frames;
-  return {
-    medianMs: times[50] ?? Number.NaN,
-    bytes: after.bytesSent - before.bytesSent + after.bytesReceived - before.bytesReceived,
-  };
+  let least = { medianMs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+  // What others do on the machine meanwhile can only make it look dearer.
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const before = (await a.node.stats()).frames;
+    const times = [...(await a.node.timeRegisters(`${prefix}${attempt}-`, 100, pid))].sort(
+      (left, right) => left - right,
+    );
+    const after = (await a.node.stats()).frames;
+    const bytes = after.bytesSent - before.bytesSent + after.bytesReceived - before.bytesReceived;
+    const medianMs = times[50] ?? Number.NaN;
+    least = { medianMs: Math.min(least.medianMs, medianMs), bytes: Math.min(least.bytes, bytes) };
+  }
+  return least;
 }

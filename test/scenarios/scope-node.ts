@@ -53,6 +53,7 @@ export class ScopeNode {
       arbiterTimeoutMs: 3_000,
       resolverMs: 60_000,
       namesPerNode: 1_000,
+      namesHere: () => this.scope.names.table.sizeOf(id),
       nextStamp: () => this.#hlc.next({ monotonicMs: port.nowMs(), wallMs: port.nowMs() }),
       isAlive: (pid) => this.pids.includes(pid),
       isSuspect: () => false,

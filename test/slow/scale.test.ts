@@ -19,7 +19,7 @@ describe(`${NODES} nodes with ${NAMES_EACH} names each`, () => {
   const running: ClusterNode[] = [];
   afterEach(async () => {
     await Promise.all(running.splice(0).map((node) => node.stop()));
-  });
+  }, WITHIN_MS);
 
   test(
     "agree on every name (machines on virtual time)",

@@ -1,3 +1,3 @@
 import { mergeScenario } from "../../scenarios/merge.scenario.ts";
 
-mergeScenario({ runs: 200, seed: 1, withinMs: 60_000 });
+mergeScenario({ runs: 300, seed: 1, withinMs: 60_000 });

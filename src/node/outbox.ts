@@ -38,9 +38,10 @@ export interface OutboxOptions {
  * A node gets what was sent to it alone and what was sent to all in the order of sending: so a frame is closed, and on its way,
  * before a message for an overlapping destination goes into another one.
  *
- * What the bus has not confirmed is kept. After a drop of the connection the users' messages of that time are sent again, under
- * their old sequence numbers, so that who got them drops the copy: a drop loses none, and doubles none. State is not kept: the
- * machines repair it, and old state would only confuse.
+ * What the bus has not confirmed is kept. After a drop of the connection the users' messages of that time wait until the others
+ * can be expected to listen again too, before anything newer; then they are sent once more, under
+ * their old sequence numbers, so that who got them drops the copy: a drop loses none, and doubles none, but for what a server
+ * confirmed and had not passed on when it died. State is not kept: the machines repair it, and old state would only confuse.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -50,7 +51,7 @@ export class Outbox {
   /** Frames to single nodes: while one is open, no wide one is. */
   #direct: OutgoingFrame[] = [];
   #wide: OutgoingFrame | undefined;
-  /** Closed while the bus was away, or soon after, without the state that was in them. */
+  /** Not confirmed when the bus went away, or closed since, without the state that was in them. Those sent before come first. */
   #waiting: OutgoingFrame[] = [];
   /** Between a drop of the connection and the moment when the others can be expected to be there again. */
   #holding = false;
@@ -143,21 +144,6 @@ export class Outbox {
     }
     this.#waiting = [...unconfirmed, ...this.#waiting];
     this.#holding = true;
-  }
-
-  /**
-   * Connected again. What was on its way goes out once more, before anything newer: its numbers are older. The rest waits for
-   * `release`, as the others may be connecting still.
-   */
-  resume(): void {
-    const waiting = this.#waiting;
-    const firstNew = waiting.findIndex((frame) => frame.sequence === 0);
-    const sent = firstNew === -1 ? waiting : waiting.slice(0, firstNew);
-    this.#waiting = firstNew === -1 ? [] : waiting.slice(firstNew);
-    for (const frame of sent) {
-      this.#waitingBytes -= frame.bytes;
-      this.#transmit(frame);
-    }
   }
 
   /** Whoever is there can hear: what waited goes before anything newer. */

@@ -188,7 +188,6 @@ describe("while the bus is away", () => {
     expect(counts.stateDropped).toBe(3);
     connection.connected = true;
     connection.epoch = 2;
-    outbox.resume();
     outbox.sendTo(b, USER, bytes("4"));
     outbox.flush();
     expect(sent()).toEqual([]);
@@ -199,7 +198,7 @@ describe("while the bus is away", () => {
     expect(sent()).toEqual(["b 1: 1", "scope 2: 2", "b 3: 3", "b 4: 4", "b 5: 5"]);
   });
 
-  test("what was not confirmed is sent again under its old number, without its state", async () => {
+  test("what was not confirmed is sent again when the others are back, under its old number, without its state", async () => {
     const { clock, connection, outbox, sent } = setUp();
     outbox.sendTo(b, USER, bytes("1"));
     outbox.flush();
@@ -221,10 +220,9 @@ describe("while the bus is away", () => {
     outbox.flush();
     outbox.suspend();
     connection.connected = true;
-    outbox.resume();
     outbox.sendTo(b, USER, bytes("5"));
     outbox.flush();
-    expect(sent()).toEqual(["b 2: 2", "b 4: 3"]);
+    expect(sent()).toEqual([]);
     outbox.release();
     expect(sent()).toEqual(["b 2: 2", "b 4: 3", "b 5: 4", "b 6: 5"]);
   });
@@ -233,7 +231,6 @@ describe("while the bus is away", () => {
     const { connection, outbox, sent } = setUp();
     outbox.suspend();
     connection.epoch = 2;
-    outbox.resume();
     outbox.sendTo(b, USER, bytes("1"));
     outbox.sendTo(b, STATE, bytes("s"));
     outbox.sendTo(b, USER, bytes("2"));

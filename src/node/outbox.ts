@@ -26,6 +26,8 @@ export interface OutboxOptions {
   stamp(): Stamp;
   /** Something waits for `flush()`. */
   onPending(): void;
+  /** Has the machines send what they have written. */
+  fetchState(): void;
   /** Messages of machines were not sent; the logs repair it. */
   onStateDropped(messages: number): void;
   /** Messages of users to a node that is gone. */
@@ -55,6 +57,7 @@ export class Outbox {
   #waiting: OutgoingFrame[] = [];
   /** Between a drop of the connection and the moment when the others can be expected to be there again. */
   #holding = false;
+  #expectsState = false;
   #openBytes = 0;
   #waitingBytes = 0;
   #sequence = 0;
@@ -104,8 +107,14 @@ export class Outbox {
     throw new LimitExceededError("outboundBytes", outboundBytes, what);
   }
 
+  /** The machines have written something, and send it when they are asked: at the next `flush`, and before a user's message. */
+  expectState(): void {
+    this.#expectsState = true;
+    this.#options.onPending();
+  }
+
   sendTo(node: NodeId, stream: Stream, message: Uint8Array): void {
-    if (stream === STATE && !this.#takesState(message)) return;
+    if (!this.#takes(stream, message)) return;
     if (this.#wide !== undefined) this.#closeWide();
     const route = this.#routes.get(node) ?? this.#addRoute(node);
     if (route.open === undefined) {
@@ -117,7 +126,7 @@ export class Outbox {
 
   /** @param subject one that several nodes may listen on */
   sendWide(subject: string, stream: Stream, message: Uint8Array): void {
-    if (stream === STATE && !this.#takesState(message)) return;
+    if (!this.#takes(stream, message)) return;
     if (this.#direct.length > 0) this.#closeDirect();
     const route = this.#wideRoutes.get(subject) ?? this.#addWideRoute(subject);
     if (this.#wide !== undefined && this.#wide.route !== route) this.#closeWide();
@@ -130,6 +139,7 @@ export class Outbox {
 
   /** Sends the open frames. */
   flush(): void {
+    if (this.#expectsState) this.#fetchState();
     this.#closeDirect();
     this.#closeWide();
     if (this.#routes.size > ROUTES) this.#routes.clear();
@@ -264,6 +274,18 @@ export class Outbox {
   #giveUp(frame: OutgoingFrame): void {
     this.#options.onStateDropped(frame.stateMessages);
     this.#options.onUserDropped(frame.userMessages);
+  }
+
+  #takes(stream: Stream, message: Uint8Array): boolean {
+    if (stream === STATE) return this.#takesState(message);
+    // Whoever gets a message finds in its tables what its sender wrote before.
+    if (this.#expectsState) this.#fetchState();
+    return true;
+  }
+
+  #fetchState(): void {
+    this.#expectsState = false;
+    this.#options.fetchState();
   }
 
   #takesState(message: Uint8Array): boolean {

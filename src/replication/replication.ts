@@ -18,6 +18,8 @@ export interface ReplicationPort<Op> {
   broadcast(message: ReplicationMessage<Op>): void;
   /** The log of `owner` is applied up to `position` now. */
   advanced(owner: NodeId, position: number): void;
+  /** Something was written that the others do not know of before the next `flush`. */
+  unsent(): void;
 }
 
 export interface ReplicationCounts {
@@ -46,7 +48,7 @@ export class Replication<Op> {
   readonly #log = new OwnLog<Op>();
   readonly #feeds = new Map<NodeId, Feed<Op>>();
   readonly #snapshots: SnapshotServer<Op>;
-  /** Written in this step, not yet broadcast. */
+  /** Written, not yet broadcast. */
   #unsent: Op[] = [];
   #unsentBytes = 0;
 
@@ -77,17 +79,17 @@ export class Replication<Op> {
     if (this.#unsent.length >= OPERATIONS_PER_MESSAGE || this.#unsentBytes + size > BYTES_PER_MESSAGE) {
       this.#broadcastUnsent(sequence - 1);
     }
+    if (this.#unsent.length === 0) this.#port.unsent();
     this.#unsent.push(operation);
     this.#unsentBytes += size;
     this.#port.apply(this.#self, sequence, operation);
+    this.#port.advanced(this.#self, sequence);
     return sequence;
   }
 
-  /** Sends what was written. Called at the end of each step, and before any message that tells of it. */
+  /** Sends what was written. Called once for all the steps of a turn, but before any message that could tell of it. */
   flush(): void {
-    if (this.#unsent.length === 0) return;
     this.#broadcastUnsent(this.#log.position);
-    this.#port.advanced(this.#self, this.#log.position);
   }
 
   peerUp(owner: NodeId, nowMs: number): void {

@@ -34,6 +34,7 @@ class Site {
       send: (to, message) => this.sent.push([to, message]),
       broadcast: (message) => this.sent.push(["all", message]),
       advanced: () => {},
+      unsent: () => {},
     });
   }
 

@@ -96,7 +96,7 @@ export interface ClusterNode extends AsyncDisposable {
   send(to: Address, message: unknown, options?: SendOptions): void;
 
   /**
-   * Sends a message and waits for what the handler returns, which is read-only. Like `GenServer.call`.
+   * Sends a message and waits for what the handler returns: a copy of it. Like `GenServer.call`.
    *
    * @throws CallFailedError when the handler threw; its `cause` is what it threw
    * @throws NoSuchNameError, NoSuchProcessError, NodeDownError at once when the addressee is known to be gone
@@ -184,7 +184,10 @@ export interface MulticallResult<T> {
 
 /**
  * What a process does with a message. What it returns, or the promise it returns resolves with, answers a call; a throw rejects
- * the call with `CallFailedError`. The message is read-only.
+ * the call with `CallFailedError`.
+ *
+ * The message is a copy that nobody else sees changed: plain objects and arrays in it are frozen, for several members of a
+ * group may be given the same; a Map, a Set, bytes and whatever else JavaScript cannot freeze are this handler's own.
  */
 export type Handler = (message: unknown, context: HandlerContext) => unknown;
 

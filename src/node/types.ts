@@ -44,7 +44,7 @@ export type MonitorTarget =
  * One running member of a cluster.
  *
  * After `stop()` every method throws, or rejects with, `BusClosedError`; only `stop()` itself can be called again. Arguments of
- * the wrong form throw `InvalidArgumentError` before anything happens.
+ * the wrong form throw `InvalidArgumentError` before anything happens; so does an option that the method does not know.
  */
 export interface ClusterNode extends AsyncDisposable {
   /** `name@incarnation`: fresh at each start. */

@@ -11,6 +11,7 @@ import { readPayload, readPayloadForMany } from "./payload.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import { callError, RemoteReply, type ReplyChannel } from "./reply.ts";
 import type { Scopes } from "./scopes.ts";
+import { traced } from "./trace-wire.ts";
 
 export interface InboxOptions {
   readonly core: NodeCore;
@@ -143,8 +144,8 @@ export class Inbox {
     } else if (message.kind === "reply") {
       call.resolve(Value.fromBytes(message.payload).get());
     } else {
-      const { cause, mailbox, reason } = message;
-      const error = reason?.kind === "error" ? reason.error : undefined;
+      const { cause, mailbox, reason, trace } = message;
+      const error = reason?.kind === "error" ? traced(reason.error, trace) : undefined;
       call.reject(callError(call.callee, { cause, error, mailbox: mailbox ?? 0 }));
     }
   }

@@ -98,7 +98,7 @@ export interface ClusterNode extends AsyncDisposable {
   /**
    * Sends a message and waits for what the handler returns: a copy of it. Like `GenServer.call`.
    *
-   * @throws CallFailedError when the handler threw; its `cause` is what it threw
+   * @throws CallFailedError when the handler threw; its `cause` tells name, message, code, stack and causes of what it threw
    * @throws NoSuchNameError, NoSuchProcessError, NodeDownError at once when the addressee is known to be gone
    * @throws LimitExceededError when the callee's mailbox, the outbound queue or the table of calls (`pendingCalls`) is full
    * @throws TimeoutError after `limits.callMs`, unless `timeoutMs` says otherwise
@@ -219,7 +219,7 @@ export interface Process extends AsyncDisposable {
   readonly exited: Promise<ExitReason>;
   /**
    * Ends the process: its names and memberships are gone from this node when it returns, its monitors fire, calls that wait for
-   * it are rejected. Does nothing when it has ended already. Default reason: `normal`.
+   * it are rejected (`NoSuchProcessError`), that of a handler which ends its own process included. Does nothing when it has ended already. Default reason: `normal`.
    */
   exit(reason?: ExitReason): void;
 }

@@ -220,6 +220,23 @@ describe("the embedded broker bears bad clients", () => {
     await eventually(() => fourth.closed);
   });
 
+  test("nothing that stands behind a refused command is carried out, though it came with it", async () => {
+    const host = await startHost({ subscriptionsPerClient: 10 });
+    await host.listen("t.ok");
+    const unreadable = new RawClient();
+    unreadable.socket.write('CONNECT {\r\nCONNECT {"name":"node@1"}\r\nSUB t.gone 1\r\nPUB t.ok 2\r\nno\r\n');
+    const greedy = new RawClient();
+    const tooMany = Array.from({ length: 11 }, (_, index) => `SUB t ${index}\r\n`).join("");
+    greedy.socket.write(`CONNECT {}\r\n${tooMany}SUB t.gone 11\r\n`);
+    await eventually(() => unreadable.closed && greedy.closed);
+    // A subscription left behind would answer for a node that is gone, and a name would stay taken.
+    host.connection.probe("t.gone");
+    await eventually(() => host.noResponders.includes("t.gone"));
+    await (await connectClient("node@1")).close();
+    await eventually(() => host.advisories.includes("node@1"));
+    expect(host.texts).toEqual([]);
+  });
+
   test("it listens on 127.0.0.1 only", async () => {
     await startHost();
     const socket = createConnection({ host: "127.0.0.2", port });

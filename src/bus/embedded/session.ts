@@ -75,7 +75,7 @@ export class Session implements CommandSink {
   /** Sends what is pending, then ends the connection. */
   hangUp(): void {
     this.flush();
-    this.#ended = true;
+    this.#end();
     this.#socket.end();
     this.#broker.endWithin(this.#socket);
     this.#broker.forget(this);
@@ -83,7 +83,7 @@ export class Session implements CommandSink {
 
   /** Whatever waits for it is dropped. */
   cut(): void {
-    this.#ended = true;
+    this.#end();
     this.#socket.destroy();
     this.#broker.forget(this);
   }
@@ -201,6 +201,11 @@ export class Session implements CommandSink {
     }
     this.#broker.publish(this, subject, reply, headerBytes, body);
     this.#acknowledge();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#parser.close();
   }
 
   #remove(subscription: Subscription): void {

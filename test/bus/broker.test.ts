@@ -204,6 +204,21 @@ describe("the embedded broker bears bad clients", () => {
     await eventually(() => host.texts.includes("fine"));
   });
 
+  test("a client to which more is sent in one turn than may wait for it is cut off in the midst of that", async () => {
+    const host = await startHost({ pendingBytes: 1_000_000 });
+    const raw = new RawClient();
+    await raw.says("INFO");
+    const subscriptions = Array.from({ length: 500 }, (_, index) => `SUB t.many ${index}\r\n`).join("");
+    raw.socket.write(`CONNECT {"name":"flooder@1"}\r\n${subscriptions}PING\r\n`);
+    await raw.says("PONG");
+    raw.socket.write("PUB t.many 0\r\n\r\n".repeat(3_000));
+    await eventually(() => raw.closed);
+    const [warning = ""] = host.warnings;
+    const left = Number(/cut off flooder@1, which left (\d+) bytes unread/.exec(warning)?.[1]);
+    expect(left).toBeGreaterThan(1_000_000);
+    expect(left).toBeLessThan(1_001_000);
+  });
+
   test("there is a limit to clients and to subscriptions, and each is named", async () => {
     await startHost({ clients: 3, subscriptionsPerClient: 10 });
     const greedy = new RawClient();

@@ -139,6 +139,19 @@ describe("groups and messages", () => {
     expect(a.stats().pendingCalls).toBe(0);
   });
 
+  test("a pid with a number that no node gives out is that of no process", async () => {
+    const shells = new Shells("made-up pid");
+    const [a, b] = await shells.startAll("a", "b");
+    const madeUp = `${b.id}/zzzzzzzzzzz` as Pid;
+    const startedAtMs = shells.clock.now().monotonicMs;
+    await expect(shells.until(a.call(madeUp, 1))).rejects.toThrow(NoSuchProcessError);
+    expect(shells.clock.now().monotonicMs).toBe(startedAtMs);
+    a.send(madeUp, 1);
+    await shells.run(20);
+    expect(a.stats().messages.undelivered).toBe(1);
+    expect(b.stats().messages.malformed).toBe(0);
+  });
+
   test("a call times out, and one not begun by then is never begun", async () => {
     const shells = new Shells("call timeout");
     const [a, b] = await shells.startAll("a", "b");

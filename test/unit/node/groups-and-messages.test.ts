@@ -224,6 +224,20 @@ describe("groups and messages", () => {
     expect(() => a.groups.join("g", process)).toThrow(NoSuchProcessError);
   });
 
+  test("a process that ends while its metadata is read joins nothing", async () => {
+    const shells = new Shells("ends in a getter");
+    const a = await shells.start("a");
+    const process = a.spawn();
+    const meta = {
+      get role() {
+        process.exit();
+        return "x";
+      },
+    };
+    expect(() => a.groups.join("g", process, { meta })).toThrow(NoSuchProcessError);
+    expect(a.groups.list()).toEqual([]);
+  });
+
   test("pick: nearest, round robin, and by a key that moves little", async () => {
     const shells = new Shells("pick");
     const [a, b] = await shells.startAll("a", "b");

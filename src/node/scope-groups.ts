@@ -40,8 +40,10 @@ export class ScopeGroups implements Groups {
   join(group: string, pid: PidLike | readonly PidLike[], options?: { readonly meta?: unknown }): void {
     this.#core.checkTakesWork();
     checkText(group, "group");
-    const pids = this.#localPids(pid, "join");
+    const given = toPids(pid);
+    // Before the processes are looked at: a getter in it may end one of them.
     const meta = this.#metaOf(checkOptions(options, "join"));
+    const pids = this.#local(given, "join");
     if (pids.length === 0) return;
     this.#core.pump.feed({ kind: "join", scope: this.#scope, group, pids, meta });
   }
@@ -62,7 +64,7 @@ export class ScopeGroups implements Groups {
   update(group: string, pid: PidLike, change: (meta: unknown) => unknown): void {
     this.#core.checkOpen();
     checkText(group, "group");
-    const [member] = this.#localPids(pid, "update");
+    const [member] = this.#local([toPid(pid)], "update");
     checkFunction(change, "change", "a function from the present metadata to the new");
     const present = this.#reader.localMembers(group).find((each) => each.pid === member);
     if (present === undefined)
@@ -115,8 +117,7 @@ export class ScopeGroups implements Groups {
   }
 
   /** All of them live processes of this node, or none is taken. */
-  #localPids(pid: PidLike | readonly PidLike[], operation: string): readonly Pid[] {
-    const pids = toPids(pid);
+  #local(pids: readonly Pid[], operation: string): readonly Pid[] {
     for (const each of pids) this.#core.processes.checkLocal(each, operation);
     return pids;
   }

@@ -1,4 +1,5 @@
 import type { NodeId } from "../kernel/ids.ts";
+import { AnswerBudget } from "./answer-budget.ts";
 import { Feed } from "./feed.ts";
 import { BYTES_PER_MESSAGE, OPERATIONS_PER_MESSAGE } from "./limits.ts";
 import type { ReplicationMessage, Written } from "./messages.ts";
@@ -28,6 +29,8 @@ export interface ReplicationCounts {
   snapshots: number;
   digestMismatches: number;
   heldDropped: number;
+  /** Of askers that had been answered enough for the moment. */
+  questionsIgnored: number;
 }
 
 /**
@@ -41,6 +44,7 @@ export class Replication<Op> {
     snapshots: 0,
     digestMismatches: 0,
     heldDropped: 0,
+    questionsIgnored: 0,
   };
   readonly #scope: string;
   readonly #self: NodeId;
@@ -48,6 +52,7 @@ export class Replication<Op> {
   readonly #log = new OwnLog<Op>();
   readonly #feeds = new Map<NodeId, Feed<Op>>();
   readonly #snapshots: SnapshotServer<Op>;
+  readonly #answers = new AnswerBudget();
   /** Written, not yet broadcast. */
   #unsent: Op[] = [];
   #unsentBytes = 0;
@@ -102,6 +107,7 @@ export class Replication<Op> {
   peerDown(owner: NodeId): void {
     this.#feeds.delete(owner);
     this.#snapshots.drop(owner);
+    this.#answers.drop(owner);
   }
 
   beat(owner: NodeId, position: number, digest: number, nowMs: number): void {
@@ -120,10 +126,10 @@ export class Replication<Op> {
         feed.chunk(message, nowMs);
         break;
       case "need":
-        this.#answer(from, message.after, message.snapshot, nowMs);
+        if (this.#mayAnswer(from, nowMs)) this.#answer(from, message.after, message.snapshot, nowMs);
         return;
       case "snapshotMore":
-        if (!this.#snapshots.more(from, message.id, message.next, nowMs)) this.#answer(from, 0, true, nowMs);
+        this.#goOn(from, message.id, message.next, nowMs);
         return;
     }
     if (feed.position !== before || message.kind === "snapshot" || message.answer) {
@@ -161,6 +167,18 @@ export class Replication<Op> {
     });
     this.#unsent = [];
     this.#unsentBytes = 0;
+  }
+
+  #mayAnswer(asker: NodeId, nowMs: number): boolean {
+    if (this.#answers.take(asker, nowMs)) return true;
+    this.counts.questionsIgnored += 1;
+    return false;
+  }
+
+  /** What follows in a snapshot comes to an end by itself; what is sent again does not. */
+  #goOn(to: NodeId, id: number, next: number, nowMs: number): void {
+    if (!this.#snapshots.isNext(to, id, next) && !this.#mayAnswer(to, nowMs)) return;
+    if (!this.#snapshots.more(to, id, next, nowMs)) this.#answer(to, 0, true, nowMs);
   }
 
   /**

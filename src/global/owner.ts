@@ -5,15 +5,22 @@ import { Value } from "../kernel/value.ts";
 import type { ClaimEnd, Claims } from "./claims.ts";
 import { QUEUED_PER_NAME } from "./limits.ts";
 import type { Command, Outcome } from "./messages.ts";
-import { type EntryRef, type NameEntry, pidOf, putOf, sameRegistration, toSuccessor } from "./name-entry.ts";
-import type { NameEnd, NameOperation, NamePut, SettledClash, Superseded, SupersededHow } from "./name-ops.ts";
-import type { NameTable } from "./name-table.ts";
+import { type EntryRef, type NameEntry, pidOf, putOf, toSuccessor } from "./name-entry.ts";
+import type {
+  NameEnd,
+  NameOperation,
+  NamePut,
+  SettledClash,
+  Successor,
+  Superseded,
+  SupersededHow,
+} from "./name-ops.ts";
+import { type OthersPort, superseding } from "./superseding.ts";
 import type { Notice } from "./types.ts";
 
-export interface OwnerPort {
+export interface OwnerPort extends OthersPort {
   readonly self: NodeId;
   readonly scope: string;
-  readonly table: NameTable;
   readonly claims: Claims;
   readonly namesPerNode: number;
   /** Entries that this node has in all its scopes. */
@@ -21,7 +28,6 @@ export interface OwnerPort {
   nowMs(): number;
   nextStamp(): Stamp;
   isAlive(pid: Pid): boolean;
-  isUp(node: NodeId): boolean;
   positionOf(owner: NodeId): number;
   write(operation: NameOperation): number;
   exit(pid: Pid, reason: ExitReason): void;
@@ -151,8 +157,7 @@ export class Owner {
     let left = 0;
     for (const entry of entries) {
       this.#keepResolver(entry.name, 0);
-      const open = this.#unresolved(entry.name, entry.supersedes);
-      if (open.length > 0) this.#bury(entry, open, { kind: "ended", reason });
+      if (entry.supersedes.length > 0) this.#end(entry, { kind: "ended", reason });
       else left += 1;
     }
     return left > 0;
@@ -183,27 +188,27 @@ export class Owner {
     settled: SettledClash,
   ): void {
     const added = losers.map(({ owner, id }) => ({ owner, id, how }));
+    const { supersedes, ended } = superseding(this.#port, entry.name, entry.supersedes);
     this.#port.write({
       ...putOf(entry),
       meta: meta ?? entry.meta,
-      supersedes: [...this.#unresolved(entry.name, entry.supersedes), ...added],
+      supersedes: [...supersedes, ...added],
       settled,
+      ended,
     });
   }
 
   /** The verdict keeps none: the entry becomes what supersedes all of them. */
   free(entry: NameEntry, losers: readonly EntryRef[], notify: boolean, settled: SettledClash): void {
     const how: SupersededHow = notify ? "clashFreed" : "clashDropped";
-    const open = [
-      ...this.#unresolved(entry.name, entry.supersedes),
-      ...losers.map(({ owner, id }) => ({ owner, id, how })),
-    ];
+    const added = losers.map(({ owner, id }) => ({ owner, id, how }));
+    const { supersedes, ended } = superseding(this.#port, entry.name, entry.supersedes);
     this.#keepResolver(entry.name, 0);
     const reason: NameEnd = {
       kind: "ended",
       reason: { kind: "nameClash", name: entry.name, winner: undefined },
     };
-    this.#bury(entry, open, reason, { settled });
+    this.#bury(entry, { supersedes: [...supersedes, ...added], ended, reason, settled });
     if (notify)
       this.#port.notify(pidOf(entry), { kind: "nameClash", name: entry.name, scope: this.#port.scope });
   }
@@ -323,6 +328,7 @@ export class Owner {
       if (each.owner !== self && (each.how !== "takenOver" || !over.has(key))) over.set(key, each);
     }
     this.#tombstones.delete(name);
+    const { supersedes, ended } = superseding(this.#port, name, [...over.values()]);
     const id = this.#port.write({
       kind: "namePut",
       name,
@@ -331,10 +337,11 @@ export class Owner {
       meta,
       stamp: this.#port.nextStamp(),
       claim,
-      supersedes: this.#unresolved(name, [...over.values()]),
+      supersedes,
       reason: undefined,
       settled: undefined,
       successor: undefined,
+      ended,
     });
     if (former !== undefined) {
       this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
@@ -360,15 +367,21 @@ export class Owner {
     return this.#port.write({
       ...putOf(entry),
       meta,
-      supersedes: this.#unresolved(entry.name, entry.supersedes),
+      ...superseding(this.#port, entry.name, entry.supersedes),
     });
   }
 
   #release(entry: NameEntry, reason: NameEnd): void {
     this.#keepResolver(entry.name, 0);
-    const open = this.#unresolved(entry.name, entry.supersedes);
-    if (open.length > 0) this.#bury(entry, open, reason);
-    else this.#port.write({ kind: "nameDrop", name: entry.name, reason, successor: undefined });
+    this.#end(entry, reason);
+  }
+
+  /** Takes the entry away, but for what it still supersedes. */
+  #end(entry: NameEntry, reason: NameEnd, successor?: Successor): void {
+    const { name } = entry;
+    const { supersedes, ended } = superseding(this.#port, name, entry.supersedes);
+    if (supersedes.length > 0) this.#bury(entry, { supersedes, ended, reason, successor });
+    else this.#port.write({ kind: "nameDrop", name, reason, successor, ended });
   }
 
   /**
@@ -377,33 +390,20 @@ export class Owner {
    */
   #bury(
     entry: NameEntry,
-    supersedes: readonly Superseded[],
-    reason: NameEnd,
-    news: Partial<Pick<NamePut, "settled" | "successor">> = {},
+    left: Pick<NamePut, "supersedes" | "ended" | "reason"> & Partial<Pick<NamePut, "settled" | "successor">>,
   ): void {
     this.#tombstones.add(entry.name);
-    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, supersedes, reason, ...news });
+    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, ...left });
   }
 
   #sweep(name: string): void {
     const entry = this.#port.table.entryOf(this.#port.self, name);
     if (entry === undefined || entry.serial !== 0) {
       this.#tombstones.delete(name);
-    } else if (this.#unresolved(name, entry.supersedes).length === 0) {
+    } else if (superseding(this.#port, name, entry.supersedes).supersedes.length === 0) {
       this.#tombstones.delete(name);
-      this.#port.write({ kind: "nameDrop", name, reason: { kind: "released" }, successor: undefined });
+      this.#end(entry, { kind: "released" });
     }
-  }
-
-  /** Of these, the ones that some node may still show if nothing superseded them. */
-  #unresolved(name: string, supersedes: readonly Superseded[]): readonly Superseded[] {
-    const { table } = this.#port;
-    return supersedes.filter(
-      (ref) =>
-        this.#port.isUp(ref.owner) &&
-        (this.#port.positionOf(ref.owner) < ref.id ||
-          sameRegistration(table.entryOf(ref.owner, name) ?? NOTHING, ref)),
-    );
   }
 
   #yieldTo(entry: NameEntry, by: NameEntry, how: SupersededHow): void {
@@ -419,10 +419,7 @@ export class Owner {
           : { kind: "takenOver", by: winner }
         : { kind: "ended", reason: clash };
     this.#keepResolver(name, 0);
-    const open = this.#unresolved(name, entry.supersedes);
-    const successor = by.serial === 0 ? undefined : toSuccessor(by);
-    if (open.length > 0) this.#bury(entry, open, reason, { successor });
-    else this.#port.write({ kind: "nameDrop", name, reason, successor });
+    this.#end(entry, reason, by.serial === 0 ? undefined : toSuccessor(by));
     if (how === "clashExit") this.#port.exit(pid, clash);
     else if (how === "clashNotify" || how === "clashFreed") {
       this.#port.notify(
@@ -478,5 +475,3 @@ export class Owner {
 function asTakenOver({ owner, id }: EntryRef): Superseded {
   return { owner, id, how: "takenOver" };
 }
-
-const NOTHING: EntryRef = { owner: "" as NodeId, id: 0 };

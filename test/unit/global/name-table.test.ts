@@ -46,6 +46,69 @@ describe("the name table", () => {
     expect(recorded.table.sizeOf(b)).toBe(0);
   });
 
+  describe("once told that a registration is over, before its owner's log says so", () => {
+    const ref = { owner: a, id: 1 };
+    const takeover = put("x", { atMs: 9, supersedes: [{ ...ref, how: "takenOver" }] });
+
+    test("does not show it again, whether it was known or comes later", () => {
+      const known = new RecordedTable();
+      known.apply(a, 1, put("x"));
+      known.apply(b, 1, takeover);
+      known.apply(b, 2, drop("x", undefined, [ref]));
+      const later = new RecordedTable();
+      later.apply(b, 1, takeover);
+      later.apply(b, 2, drop("x", undefined, [ref]));
+      later.apply(a, 1, put("x"));
+      expect(known.changes).toEqual(["x: ->a", "x: a>b takenOver", "x: b>- released"]);
+      expect(later.changes).toEqual(["x: ->b", "x: b>- released"]);
+      for (const { table } of [known, later]) {
+        expect([table.holder("x"), table.visible("x"), table.count()]).toEqual([undefined, [], 0]);
+      }
+    });
+
+    test("does not show it when a snapshot brings it that was made before its end", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(b, 1, put("x", { ended: [ref] }));
+      recorded.positions.set(a, 5);
+      recorded.table.reset(a, 5, [{ sequence: 1, operation: put("x", { id: 1 }) }]);
+      expect(recorded.changes).toEqual(["x: ->b"]);
+      recorded.apply(a, 6, drop("x"));
+      expect(recorded.changes).toEqual(["x: ->b"]);
+    });
+
+    test("shows what its owner registers next", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(b, 1, takeover);
+      recorded.apply(b, 2, drop("x", undefined, [ref]));
+      recorded.apply(a, 1, put("x"));
+      recorded.apply(a, 2, put("x", { serial: 2 }));
+      expect(recorded.holder("x")).toBe(makePid(a, 2));
+      expect(recorded.table.remembered).toBe(0);
+    });
+
+    test("forgets of it when its owner's log has passed the end, or the owner is down", () => {
+      const end = drop("x", undefined, [ref]);
+      const byDrop = new RecordedTable();
+      byDrop.apply(a, 1, put("x"));
+      byDrop.apply(b, 1, end);
+      expect(byDrop.table.remembered).toBe(1);
+      byDrop.apply(a, 2, drop("x"));
+      const bySnapshot = new RecordedTable();
+      bySnapshot.apply(b, 1, end);
+      bySnapshot.table.reset(a, 0, []);
+      expect(bySnapshot.table.remembered).toBe(1);
+      bySnapshot.table.reset(a, 3, []);
+      const byDeath = new RecordedTable();
+      byDeath.apply(b, 1, end);
+      byDeath.table.purge(a, { kind: "released" });
+      const byKnowledge = new RecordedTable();
+      byKnowledge.apply(a, 1, put("x"));
+      byKnowledge.apply(a, 2, drop("x"));
+      byKnowledge.apply(b, 1, end);
+      for (const { table } of [byDrop, bySnapshot, byDeath, byKnowledge]) expect(table.remembered).toBe(0);
+    });
+  });
+
   test("shows a successor without a gap when the former owner's word comes first", () => {
     const recorded = new RecordedTable();
     recorded.apply(a, 1, put("x"));

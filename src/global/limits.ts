@@ -12,3 +12,12 @@ export const QUEUED_PER_NAME = 10_000;
 
 /** A decider that could not collect all promises within this time lets go of them and starts again. */
 export const PROMISE_MS = 2_000;
+
+/**
+ * The names of which each node remembers lately ended registrations, twice over: at 100,000 ends a second, those of the last
+ * 40 ms at least. Past that a reader whose log of one node lags more than this may see such a registration for a moment.
+ */
+export const ENDS_REMEMBERED = 4_096;
+
+/** The same, of one name: one for each of the nodes that held it last. */
+export const ENDS_REMEMBERED_PER_NAME = 4;

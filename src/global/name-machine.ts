@@ -70,12 +70,14 @@ export class NameMachine {
     readonly dockets: number;
     readonly decisions: number;
     readonly requests: number;
+    readonly endedAhead: number;
   } {
     return {
       claims: this.#parts.claims.size,
       dockets: this.#parts.arbiter.size,
       decisions: this.#parts.decider.size,
       requests: this.#parts.commands.size,
+      endedAhead: this.table.endedAhead,
     };
   }
 

@@ -21,9 +21,16 @@ import type { EntryRef } from "./name-entry.ts";
 
 /**
  * How a registration was put aside: taken over or handed on, or lost in a clash. `clashFreed`: the verdict kept none, and
- * the process is told; `clashDropped`: kept none, and nobody is told.
+ * the process is told; `clashDropped`: kept none, and nobody is told. `ended`: not put aside, but over by its own node's
+ * word, as an arbiter tells whoever registers the name next.
  */
-export type SupersededHow = "takenOver" | "clashExit" | "clashNotify" | "clashFreed" | "clashDropped";
+export type SupersededHow =
+  | "takenOver"
+  | "clashExit"
+  | "clashNotify"
+  | "clashFreed"
+  | "clashDropped"
+  | "ended";
 
 /**
  * A registration, by the node that wrote it and the number of the operation that did. Frames of different owners overtake
@@ -114,6 +121,7 @@ const HOWS: readonly SupersededHow[] = [
   "clashNotify",
   "clashFreed",
   "clashDropped",
+  "ended",
 ];
 const LOSERS = ["exit", "notify", "none"] as const;
 

@@ -20,6 +20,7 @@ import type {
   Superseded,
   SupersededHow,
 } from "./name-ops.ts";
+import { RecentEnds } from "./recent-ends.ts";
 
 /** Called at once when an operation has been applied. */
 export interface NameTablePort {
@@ -54,6 +55,7 @@ export class NameTable {
   /** Successors told ahead of their owners, by owner. */
   readonly #provisional = new Map<NodeId, Map<string, NameEntry>>();
   readonly #ended = new Ended();
+  readonly #recentEnds = new RecentEnds();
   #held = 0;
 
   constructor(port: NameTablePort) {
@@ -115,6 +117,11 @@ export class NameTable {
     return this.#owners.get(owner)?.entries.get(name);
   }
 
+  /** Registrations of the name that ended lately, by their own nodes' word. */
+  endedUnder(name: string): readonly EntryRef[] {
+    return this.#recentEnds.of(name);
+  }
+
   /** Whether this node has not read of the registration's end: it stands here, or may yet turn up in its owner's log. */
   isOpen(ref: EntryRef, name: string): boolean {
     return this.#port.positionOf(ref.owner) < ref.id || this.entryOf(ref.owner, name)?.id === ref.id;
@@ -137,7 +144,7 @@ export class NameTable {
   }
 
   /** Registrations that are known to be over ahead of their owners' logs. */
-  get remembered(): number {
+  get endedAhead(): number {
     return this.#ended.size;
   }
 
@@ -217,7 +224,7 @@ export class NameTable {
     const table = this.#owners.get(owner);
     if (table === undefined) return 0;
     const names = [...table.entries.keys()];
-    for (const name of names) this.#drop(table, name, end);
+    for (const name of names) this.#remove(table, name, end);
     this.#owners.delete(owner);
     return names.length;
   }
@@ -235,6 +242,8 @@ export class NameTable {
     const before = this.holder(entry.name);
     const former = table.entries.get(entry.name);
     if (former !== undefined) this.#unlink(table, former);
+    if (entry.serial === 0) this.#recentEnds.note(entry.name, entry);
+    else if (former !== undefined && former.id !== entry.id) this.#recentEnds.note(entry.name, former);
     table.entries.set(entry.name, entry);
     table.digest = (table.digest + hashNumber(entry.sequence)) >>> 0;
     if (entry.serial !== 0) addName(table.bySerial, entry.serial, entry.name);
@@ -242,7 +251,7 @@ export class NameTable {
     this.#present(entry, former);
     if (!this.#ended.isEmpty) this.#ended.passed(entry.owner, entry.name, entry.id - 1);
     if (successor !== undefined) this.#expect(entry.name, successor);
-    if (ended !== undefined) this.#noteEnded(entry.name, ended);
+    if (ended !== undefined) this.#noteEnded(entry.name, ended, before);
     this.#tell(entry.name, before, reason ?? RELEASED);
   }
 
@@ -255,7 +264,18 @@ export class NameTable {
     this.#absent(provisional);
   }
 
+  /** The owner's own word. */
   #drop(table: OwnerTable, name: string, end: NameEnd, news?: Pick<NameDrop, "successor" | "ended">): void {
+    const former = this.#remove(table, name, end, news);
+    if (former !== undefined) this.#recentEnds.note(name, former);
+  }
+
+  #remove(
+    table: OwnerTable,
+    name: string,
+    end: NameEnd,
+    news?: Pick<NameDrop, "successor" | "ended">,
+  ): NameEntry | undefined {
     const before = this.holder(name);
     const former = table.entries.get(name);
     if (former !== undefined) {
@@ -265,8 +285,9 @@ export class NameTable {
       if (!this.#ended.isEmpty) this.#ended.passed(former.owner, name, former.id);
     }
     if (news?.successor !== undefined) this.#expect(name, news.successor);
-    if (news?.ended !== undefined) this.#noteEnded(name, news.ended);
+    if (news?.ended !== undefined) this.#noteEnded(name, news.ended, before);
     this.#tell(name, before, end);
+    return former;
   }
 
   #unlink(table: OwnerTable, entry: NameEntry): void {
@@ -283,6 +304,8 @@ export class NameTable {
       this.#provisional.set(successor.owner, expected);
     }
     const former = expected.get(name);
+    // Another log, which lags, tells of an earlier one.
+    if (former !== undefined && former.sequence > successor.sequence) return;
     const entry: NameEntry = { name, ...successor, claim: 0, provisional: true };
     expected.set(name, entry);
     this.#present(entry, former);
@@ -305,10 +328,14 @@ export class NameTable {
     return entry.serial !== 0 && !this.#ended.has(entry);
   }
 
-  /** Keeps in mind what this node would show, or may come to show. */
-  #noteEnded(name: string, ended: readonly EntryRef[]): void {
+  /**
+   * Keeps in mind what this node would show again, or may yet read of. What it shows now it goes on showing, until its owner
+   * says why it ended.
+   */
+  #noteEnded(name: string, ended: readonly EntryRef[], shown: NameEntry | undefined): void {
     for (const ref of ended) {
-      if (this.isOpen(ref, name)) this.#ended.note(name, ref);
+      const shows = shown !== undefined && sameRegistration(shown, ref);
+      if (!shows && this.isOpen(ref, name)) this.#ended.note(name, ref);
     }
   }
 
@@ -358,7 +385,9 @@ export class NameTable {
       return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
     }
     // 1. Two hold the name, and the older shows. 2. It is released. 3. The younger shows, which took nothing from it.
-    const endedItself = before.owner !== after.owner && this.entryOf(before.owner, before.name) === undefined;
+    const endedItself =
+      before.owner !== after.owner &&
+      (this.entryOf(before.owner, before.name) === undefined || this.#ended.has(before));
     if (how === undefined && (end.kind === "ended" || endedItself)) return end;
     return { kind: "takenOver", by: pidOf(after) };
   }

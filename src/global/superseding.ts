@@ -19,12 +19,16 @@ export interface Superseding {
 
 const NONE: Superseding = { supersedes: [], ended: undefined };
 
-/** Of what was superseded so far: what has to be further on, and what has not. */
+/** Of what was superseded so far, or has ended: what has to be superseded further on, and what has not. */
 export function superseding(port: OthersPort, name: string, before: readonly Superseded[]): Superseding {
   if (before.length === 0) return NONE;
   const supersedes: Superseded[] = [];
   const ended: EntryRef[] = [];
   for (const ref of before) {
+    if (ref.how === "ended") {
+      ended.push({ owner: ref.owner, id: ref.id });
+      continue;
+    }
     // With its node down it is over for this one; another may still hear that node, and nothing is known of it there.
     if (!port.isUp(ref.owner)) continue;
     if (port.table.isOpen(ref, name)) supersedes.push(ref);

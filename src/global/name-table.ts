@@ -381,7 +381,9 @@ export class NameTable {
     if (before === undefined) return end;
     if (after === undefined || sameRegistration(before, after)) return this.#reasonGone(before, end);
     const how = supersededBy(after, before);
-    if (how === "clashExit" || how === "clashNotify") {
+    // Or it stands still: an older contender was met, and shows until the clash is settled.
+    const isContender = how === undefined && this.visible(before.name).includes(before);
+    if (how === "clashExit" || how === "clashNotify" || isContender) {
       return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
     }
     // 1. Two hold the name, and the older shows. 2. It is released. 3. The younger shows, which took nothing from it.

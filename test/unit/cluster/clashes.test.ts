@@ -55,6 +55,16 @@ describe("a clash, when two sides meet", () => {
     expect(nodes.flatMap((node) => node.exits).length).toBe(1);
   });
 
+  test("is what watchers are told, wherever an older contender comes to show", () => {
+    const { cluster, nodes, older, newer } = meet("watched");
+    agree(cluster, nodes, older);
+    const ends = nodes.flatMap((node) => node.nameEvents.filter((event) => event.kind === "unregistered"));
+    expect(ends.map(({ registration, reason }) => [registration.pid, reason])).toEqual([
+      [newer, { kind: "nameClash", name: "x", winner: older }],
+      [newer, { kind: "nameClash", name: "x", winner: older }],
+    ]);
+  });
+
   test("leaves the loser alive and told, when the verdict says so", () => {
     const { cluster, nodes, first, older, newer } = meet("told", ({ contenders }) => ({
       winner: contenders[1]?.pid ?? "none",

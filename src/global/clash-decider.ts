@@ -325,19 +325,19 @@ export class ClashDecider {
     if (verdict === undefined) return;
     decision.askedAtMs = nowMs;
     const { clash, name } = decision;
-    const losers = decision.contenders
-      .filter((entry) => entry !== verdict.winner)
-      .map(({ owner, id }) => ({ owner, id }));
+    const losers = decision.contenders.filter((entry) => entry !== verdict.winner);
+    const inherited = losers.flatMap((loser) => loser.supersedes);
     this.#port.deliver(verdict.winner.owner, {
       kind: "pin",
       scope: this.#port.scope,
       clash,
       name,
       id: verdict.winner.id,
-      losers,
+      losers: losers.map(({ owner, id }) => ({ owner, id })),
       how: { kind: verdict.losers },
       meta: verdict.meta,
       contenders: this.#settled(decision, verdict).contenders,
+      inherited: inherited.length === 0 ? undefined : inherited,
     });
   }
 

@@ -15,7 +15,7 @@ import type {
   Superseded,
   SupersededHow,
 } from "./name-ops.ts";
-import { type OthersPort, superseding } from "./superseding.ts";
+import { inheriting, type OthersPort, superseding } from "./superseding.ts";
 import type { Notice } from "./types.ts";
 
 export interface OwnerPort extends OthersPort {
@@ -179,16 +179,17 @@ export class Owner {
     for (const name of this.#tombstones) this.#sweep(name);
   }
 
-  /** The verdict of a clash keeps this registration, and it supersedes the others. */
+  /** The verdict of a clash keeps this registration, and it supersedes the others, with what those superseded. */
   pin(
     entry: NameEntry,
     losers: readonly EntryRef[],
     how: SupersededHow,
     meta: Value | undefined,
     settled: SettledClash,
+    inherited: readonly Superseded[],
   ): void {
     const added = losers.map(({ owner, id }) => ({ owner, id, how }));
-    const { supersedes, ended } = superseding(this.#port, entry.name, entry.supersedes);
+    const { supersedes, ended } = superseding(this.#port, entry.name, inheriting(entry, inherited));
     this.#port.write({
       ...putOf(entry),
       meta: meta ?? entry.meta,
@@ -199,10 +200,11 @@ export class Owner {
   }
 
   /** The verdict keeps none: the entry becomes what supersedes all of them. */
-  free(entry: NameEntry, losers: readonly EntryRef[], notify: boolean, settled: SettledClash): void {
+  free(entry: NameEntry, losers: readonly NameEntry[], notify: boolean, settled: SettledClash): void {
     const how: SupersededHow = notify ? "clashFreed" : "clashDropped";
     const added = losers.map(({ owner, id }) => ({ owner, id, how }));
-    const { supersedes, ended } = superseding(this.#port, entry.name, entry.supersedes);
+    const inherited = losers.flatMap((loser) => loser.supersedes);
+    const { supersedes, ended } = superseding(this.#port, entry.name, inheriting(entry, inherited));
     this.#keepResolver(entry.name, 0);
     const reason: NameEnd = {
       kind: "ended",

@@ -1,5 +1,5 @@
 import type { NodeId } from "../kernel/ids.ts";
-import type { EntryRef } from "./name-entry.ts";
+import { type EntryRef, type NameEntry, sameRegistration } from "./name-entry.ts";
 import type { Superseded } from "./name-ops.ts";
 import type { NameTable } from "./name-table.ts";
 
@@ -18,6 +18,15 @@ export interface Superseding {
 }
 
 const NONE: Superseding = { supersedes: [], ended: undefined };
+
+/** What an entry supersedes once it takes the place of others that superseded something. */
+export function inheriting(entry: NameEntry, others: readonly Superseded[]): readonly Superseded[] {
+  const all = [...entry.supersedes];
+  for (const ref of others) {
+    if (ref.owner !== entry.owner && !all.some((known) => sameRegistration(known, ref))) all.push(ref);
+  }
+  return all;
+}
 
 /** Of what was superseded so far, or has ended: what has to be superseded further on, and what has not. */
 export function superseding(port: OthersPort, name: string, before: readonly Superseded[]): Superseding {

@@ -114,11 +114,13 @@ export class Owner {
     const task = this.#byClaim.get(handle);
     if (task === undefined) return false;
     this.#byClaim.delete(handle);
+    const { command } = task;
     if (end.kind === "refused") {
-      this.#finish(task, { kind: "taken", holder: end.holder });
+      // Whoever it was refused for is gone by now: it may have the name after all.
+      if (end.holder === undefined && command.kind === "register") this.#register(task, command);
+      else this.#finish(task, { kind: "taken", holder: end.holder });
       return false;
     }
-    const { command } = task;
     const pid =
       command.kind === "transfer"
         ? command.to

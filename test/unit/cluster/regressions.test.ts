@@ -72,6 +72,28 @@ describe("registrations whose news overtakes older news of the same name", () =>
   });
 });
 
+describe("a refusal that names no holder", () => {
+  // 1. An arbiter refuses those that waited behind a registration. 2. What it reads of that one says that it is over.
+  test("lets the name be asked for again, since nobody has it", () => {
+    const { cluster, nodes, pids } = three("nobody");
+    const [a, b, c] = nodes;
+    const asked = NAMES.map((name) => a.register(name, pids[0]));
+    for (const arbiter of [b, c]) {
+      const stamp = arbiter.machine.stamp(cluster.clock.now());
+      const messages = NAMES.map((_, index) => {
+        return { kind: "refused", scope: "default", claim: index + 1, holder: undefined } as const;
+      });
+      a.feed({ kind: "frame", from: arbiter.id, stamp, messages });
+    }
+    cluster.run(2_000);
+    expect(a.machine.counters()["tables.refused"]).toBeGreaterThan(0);
+    for (const [index, request] of asked.entries()) {
+      expect(a.answers.get(request)?.kind).toBe("registration");
+      for (const node of nodes) expect(node.holder(NAMES[index] ?? "")).toBe(pids[0]);
+    }
+  });
+});
+
 describe("an arbiter that has just come", () => {
   // 1. h, which holds names, leaves. 2. p comes, and never meets h. 3. a, which has not heard of h's end, wants the names, and
   // says that it sees h under them: p waits to read of that. 4. a hears of h's end, and sees nothing any more.

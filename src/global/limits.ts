@@ -7,6 +7,12 @@ export const RETRY_MS = 300;
 /** Answers kept to requests of other nodes, in case they did not arrive and the request comes again. */
 export const ANSWERS_KEPT = 4_096;
 
+/**
+ * The nodes that are down for which it is remembered what was given up at them, and what was registered for them: should they
+ * come back, it is withdrawn. Past that the one that went first is forgotten.
+ */
+export const DOWN_NODES_KEPT = 64;
+
 /** Commands that may wait at one owner for one name. */
 export const QUEUED_PER_NAME = 10_000;
 

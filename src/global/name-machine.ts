@@ -133,7 +133,10 @@ export class NameMachine {
   }
 
   peerUp(node: NodeId, nowMs: number): void {
-    this.#step(nowMs, () => this.handover.peerUp(node, nowMs));
+    this.#step(nowMs, () => {
+      this.#parts.requests.peerUp(node);
+      this.handover.peerUp(node, nowMs);
+    });
   }
 
   /** It had lost us, and knows nothing of what was agreed before. */

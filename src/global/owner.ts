@@ -1,51 +1,13 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
-import type { Stamp } from "../kernel/hlc.ts";
-import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
+import { nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
 import { Value } from "../kernel/value.ts";
-import type { ClaimEnd, Claims } from "./claims.ts";
+import type { ClaimEnd } from "./claims.ts";
 import { QUEUED_PER_NAME } from "./limits.ts";
 import type { Command, Outcome } from "./messages.ts";
 import { type EntryRef, type NameEntry, pidOf, putOf, toSuccessor } from "./name-entry.ts";
-import type {
-  NameEnd,
-  NameOperation,
-  NamePut,
-  SettledClash,
-  Successor,
-  Superseded,
-  SupersededHow,
-} from "./name-ops.ts";
-import { inheriting, type OthersPort, superseding } from "./superseding.ts";
-import type { Notice } from "./types.ts";
-
-export interface OwnerPort extends OthersPort {
-  readonly self: NodeId;
-  readonly scope: string;
-  readonly claims: Claims;
-  readonly namesPerNode: number;
-  /** Entries that this node has in all its scopes. */
-  namesHere(): number;
-  nowMs(): number;
-  nextStamp(): Stamp;
-  isAlive(pid: Pid): boolean;
-  positionOf(owner: NodeId): number;
-  write(operation: NameOperation): number;
-  exit(pid: Pid, reason: ExitReason): void;
-  notify(pid: Pid, notice: Notice): void;
-  forgetResolver(resolver: number): void;
-  /** Asks another node to take the name over for one of its processes. */
-  adopt(to: Pid, entry: NameEntry, done: (outcome: Outcome) => void): () => void;
-}
-
-/** A command under way or waiting for its turn. Commands for one name are carried out one after another. */
-export interface Task {
-  readonly command: Command;
-  readonly resolver: number;
-  readonly done: (outcome: Outcome) => void;
-  begun: boolean;
-  /** What to do when it is given up on the way. */
-  cancel: (() => void) | undefined;
-}
+import type { NameEnd, NamePut, SettledClash, Successor, Superseded, SupersededHow } from "./name-ops.ts";
+import type { OwnerPort, Task } from "./owner-port.ts";
+import { inheriting, superseding } from "./superseding.ts";
 
 /** Writes this node's own entries: the only place that does. */
 export class Owner {
@@ -57,6 +19,8 @@ export class Owner {
   readonly #byClaim = new Map<number, Task>();
   /** The resolver that each name was registered with, where one was. */
   readonly #resolvers = new Map<string, number>();
+  /** How often names were registered once more for the process that has them: whoever asked for that counts on them too. */
+  readonly #reasked = new Map<string, number>();
   /** Names whose entry is over and stays only for what it supersedes. */
   readonly #tombstones = new Set<string>();
 
@@ -67,6 +31,15 @@ export class Owner {
   entry(name: string): NameEntry | undefined {
     const entry = this.#port.table.entryOf(this.#port.self, name);
     return entry === undefined || entry.serial === 0 ? undefined : entry;
+  }
+
+  /** One who asked for this registration gave it up: it goes, if nobody else has asked for it. */
+  giveBack(name: string, id: number): void {
+    const entry = this.entry(name);
+    if (entry?.id !== id) return;
+    const others = this.#reasked.get(name) ?? 0;
+    if (others > 0) this.#reasked.set(name, others - 1);
+    else this.execute({ kind: "unregister", name, pid: pidOf(entry) }, 0, () => {});
   }
 
   resolverOf(name: string): number {
@@ -247,6 +220,7 @@ export class Owner {
       this.#finish(task, { kind: "noSuchProcess" });
     } else if (entry !== undefined && entry.serial === serialOfPid(command.pid)) {
       if (task.resolver !== 0) this.#keepResolver(command.name, task.resolver);
+      this.#reasked.set(command.name, (this.#reasked.get(command.name) ?? 0) + 1);
       this.#finish(
         task,
         { kind: "registered", id: entry.id, position: this.#rewrite(entry, command.meta) },
@@ -464,6 +438,7 @@ export class Owner {
   }
 
   #keepResolver(name: string, resolver: number): void {
+    if (resolver === 0 && this.#reasked.size > 0) this.#reasked.delete(name);
     const former = this.#resolvers.get(name) ?? 0;
     if (former === resolver) return;
     this.#forget(former);

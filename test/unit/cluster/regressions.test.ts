@@ -206,4 +206,37 @@ describe("a registration that is given up", () => {
     }
     expect(late.length).toBeLessThan(NAMES.length);
   });
+
+  // The same, but they are cut off for so long that each declares the other down.
+  test.each([
+    ["was given up before", true],
+    ["failed for that", false],
+  ])("is withdrawn when nodes meet that took each other for dead, if it %s", (_, givenUp) => {
+    const { cluster, nodes, pids } = three("given up long ago");
+    const [a, b, c] = nodes;
+    cluster.slow(c, a, 500);
+    const requests = NAMES.map((name) => a.register(name, pids[2]));
+    cluster.run(100);
+    expect(NAMES.filter((name) => c.holder(name) === pids[2]).length).toBeGreaterThan(0);
+    cluster.partition([a], [b, c]);
+    for (const request of givenUp ? requests : []) a.feed({ kind: "abandon", request });
+    cluster.runUntil(() => a.machine.nodes().length === 1 && c.machine.nodes().length === 2, 20_000);
+    const kept = NAMES.filter((name) => c.holder(name) === pids[2]);
+    expect(kept.length).toBeGreaterThan(0);
+    const answers = requests.flatMap((request) => a.answers.get(request) ?? []);
+    expect(answers.length).toBe(givenUp ? 0 : NAMES.length);
+    for (const answer of answers) expect(answer).toMatchObject({ error: { code: "NODE_DOWN" } });
+    const [again] = kept;
+    if (again === undefined) throw new Error("c registered none");
+    c.register(again, pids[2]);
+    cluster.slow(c, a, 0);
+    cluster.heal();
+    cluster.run(20_000);
+    expect(cluster.clashes).toEqual([]);
+    for (const node of nodes) {
+      expect(node.machine.nodes().length).toBe(3);
+      // What somebody else has asked for since is not withdrawn from them.
+      for (const name of NAMES) expect(node.holder(name)).toBe(name === again ? pids[2] : undefined);
+    }
+  });
 });

@@ -334,7 +334,7 @@ export class NameTable {
    */
   #noteEnded(name: string, ended: readonly EntryRef[], shown: NameEntry | undefined): void {
     for (const ref of ended) {
-      const shows = shown !== undefined && sameRegistration(shown, ref);
+      const shows = shown !== undefined && !shown.provisional && sameRegistration(shown, ref);
       if (!shows && this.isOpen(ref, name)) this.#ended.note(name, ref);
     }
   }

@@ -116,6 +116,18 @@ describe("the name table", () => {
       expect(recorded.changes).toEqual(["x: ->a", "x: a>b released"]);
     });
 
+    // 1. c tells of a's registration ahead of a's log, and then that it is over. 2. It tells, or b does, of a later one of a's,
+    // which takes its place. 3. The log comes to the first.
+    test("does not show it again where it was only told ahead of its owner", () => {
+      const recorded = new RecordedTable();
+      const told = { serial: 1, meta: Value.undefined, supersedes: [] };
+      recorded.apply(c, 1, drop("x", { ...told, ...ref, sequence: 1, stamp: stampAt(1) }));
+      recorded.apply(c, 2, put("x", { atMs: 9, ended: [ref] }));
+      recorded.apply(b, 1, drop("x", { ...told, owner: a, id: 3, sequence: 3, stamp: stampAt(10) }));
+      recorded.apply(a, 1, put("x"));
+      expect(recorded.changes).toEqual(["x: ->a", "x: a>c released"]);
+    });
+
     test("shows what its owner registers next", () => {
       const recorded = new RecordedTable();
       recorded.apply(b, 1, takeover);

@@ -424,9 +424,10 @@ function entryFrom(owner: NodeId, sequence: number, put: NamePut): NameEntry {
   };
 }
 
+/** An owner has one entry for a name at a time: what it registered before the one that is superseded is over as well. */
 function supersededBy(entry: NameEntry, ref: EntryRef): SupersededHow | undefined {
   for (const superseded of entry.supersedes) {
-    if (sameRegistration(superseded, ref)) return superseded.how;
+    if (superseded.owner === ref.owner && ref.id <= superseded.id) return superseded.how;
   }
   return undefined;
 }

@@ -34,6 +34,16 @@ describe("the name table", () => {
     expect(overtaken.changes).toEqual(["x: ->b"]);
   });
 
+  test("hides what an owner had registered before the registration that is superseded", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(b, 1, put("x", { atMs: 9, supersedes: [{ owner: a, id: 2, how: "takenOver" }] }));
+    recorded.apply(a, 1, put("x", { atMs: 1 }));
+    recorded.apply(a, 2, put("x", { atMs: 2 }));
+    expect(recorded.changes).toEqual(["x: ->b"]);
+    recorded.apply(a, 3, put("x", { atMs: 3 }));
+    expect(recorded.holder("x")).toBe(makePid(a, 1));
+  });
+
   test("keeps a superseded registration hidden behind a tombstone", () => {
     const recorded = new RecordedTable();
     const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;

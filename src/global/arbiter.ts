@@ -2,6 +2,7 @@ import type { NodeId } from "../kernel/ids.ts";
 import { PARKED_CLAIMS, RETRY_MS } from "./limits.ts";
 import type { ClaimMessage } from "./messages.ts";
 import { type EntryRef, pidOf, sameRegistration } from "./name-entry.ts";
+import type { Superseded } from "./name-ops.ts";
 import type { NameTable } from "./name-table.ts";
 
 /** One node's wish to write a registration of a name. */
@@ -278,7 +279,10 @@ export class Arbiter {
     const taken = table
       .visible(claim.name)
       .map(({ owner, id }) => ({ owner, id, how: "takenOver" as const }));
-    const current = [...taken, ...table.supersededUnder(claim.name)];
+    const current: Superseded[] = [...taken, ...table.supersededUnder(claim.name)];
+    for (const { owner, id } of table.endedUnder(claim.name)) {
+      if (owner !== claim.from) current.push({ owner, id, how: "ended" });
+    }
     this.#answer(claim.from, {
       kind: "granted",
       scope: this.#port.scope,

@@ -69,7 +69,10 @@ interface Verdict {
 export class ClashDecider {
   readonly #port: DeciderPort;
   readonly #owner: Owner;
+  /** By name. */
   readonly #decisions = new Map<string, Decision>();
+  /** Those that wait for the resolver, by clash. */
+  readonly #resolving = new Map<string, Decision>();
   /** Settled, but not every loser's owner has read of it: until then its promise counts. */
   readonly #announced = new Map<string, readonly Announced[]>();
   #last = 0;
@@ -147,9 +150,8 @@ export class ClashDecider {
   }
 
   resolved(clash: string, outcome: ResolverOutcome, nowMs: number): void {
-    for (const decision of this.#decisions.values()) {
-      if (decision.clash === clash && decision.phase === "resolving") this.#judge(decision, outcome, nowMs);
-    }
+    const decision = this.#resolving.get(clash);
+    if (decision !== undefined) this.#judge(decision, outcome, nowMs);
   }
 
   tick(nowMs: number): void {
@@ -267,6 +269,7 @@ export class ClashDecider {
     }
     decision.contenders = [...visible].sort((left, right) => compareText(pidOf(left), pidOf(right)));
     decision.phase = "resolving";
+    this.#resolving.set(decision.clash, decision);
     decision.sinceMs = nowMs;
     this.#port.counted("clashes");
     this.#port.counted("resolverRuns");
@@ -280,6 +283,7 @@ export class ClashDecider {
 
   #judge(decision: Decision, outcome: ResolverOutcome, nowMs: number): void {
     const { name } = decision;
+    this.#resolving.delete(decision.clash);
     const winner =
       outcome.kind === "keep"
         ? decision.contenders.find((entry) => pidOf(entry) === outcome.winner)
@@ -321,19 +325,19 @@ export class ClashDecider {
     if (verdict === undefined) return;
     decision.askedAtMs = nowMs;
     const { clash, name } = decision;
-    const losers = decision.contenders
-      .filter((entry) => entry !== verdict.winner)
-      .map(({ owner, id }) => ({ owner, id }));
+    const losers = decision.contenders.filter((entry) => entry !== verdict.winner);
+    const inherited = losers.flatMap((loser) => loser.supersedes);
     this.#port.deliver(verdict.winner.owner, {
       kind: "pin",
       scope: this.#port.scope,
       clash,
       name,
       id: verdict.winner.id,
-      losers,
+      losers: losers.map(({ owner, id }) => ({ owner, id })),
       how: { kind: verdict.losers },
       meta: verdict.meta,
       contenders: this.#settled(decision, verdict).contenders,
+      inherited: inherited.length === 0 ? undefined : inherited,
     });
   }
 

@@ -87,6 +87,8 @@ export const clashMessages = {
       how: losers,
       meta: optional(value),
       contenders: list(tuple({ pid, meta: value, stamp, revision: nat }), MAX_CONTENDERS),
+      /** What the losers had superseded: it must not come back with their end. */
+      inherited: optional(supersedes),
     },
   ],
   pinned: [54, { scope: text, clash: text, name: text, done: flag }],

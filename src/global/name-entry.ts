@@ -83,6 +83,7 @@ export function putOf(entry: NameEntry): NamePut {
     reason: undefined,
     settled: undefined,
     successor: undefined,
+    ended: undefined,
   };
 }
 

@@ -71,12 +71,14 @@ export class NameMachine {
     readonly dockets: number;
     readonly decisions: number;
     readonly requests: number;
+    readonly endedAhead: number;
   } {
     return {
       claims: this.#parts.claims.size,
       dockets: this.#parts.arbiter.size,
       decisions: this.#parts.decider.size,
       requests: this.#parts.commands.size,
+      endedAhead: this.table.endedAhead,
     };
   }
 
@@ -132,7 +134,10 @@ export class NameMachine {
   }
 
   peerUp(node: NodeId, nowMs: number): void {
-    this.#step(nowMs, () => this.handover.peerUp(node, nowMs));
+    this.#step(nowMs, () => {
+      this.#parts.requests.peerUp(node);
+      this.handover.peerUp(node, nowMs);
+    });
   }
 
   /** It had lost us, and knows nothing of what was agreed before. */

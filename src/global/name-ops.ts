@@ -17,12 +17,20 @@ import type { NodeId, Pid } from "../kernel/ids.ts";
 import type { Value } from "../kernel/value.ts";
 import { exitReason } from "../monitor/reason-wire.ts";
 import type { ProcessExit } from "../replication/process-exit.ts";
+import type { EntryRef } from "./name-entry.ts";
 
 /**
  * How a registration was put aside: taken over or handed on, or lost in a clash. `clashFreed`: the verdict kept none, and
- * the process is told; `clashDropped`: kept none, and nobody is told.
+ * the process is told; `clashDropped`: kept none, and nobody is told. `ended`: not put aside, but over by its own node's
+ * word, as an arbiter tells whoever registers the name next.
  */
-export type SupersededHow = "takenOver" | "clashExit" | "clashNotify" | "clashFreed" | "clashDropped";
+export type SupersededHow =
+  | "takenOver"
+  | "clashExit"
+  | "clashNotify"
+  | "clashFreed"
+  | "clashDropped"
+  | "ended";
 
 /**
  * A registration, by the node that wrote it and the number of the operation that did. Frames of different owners overtake
@@ -53,6 +61,8 @@ export interface NamePut {
   readonly settled: SettledClash | undefined;
   /** With serial 0: what came in its place, as in `NameDrop`. */
   readonly successor: Successor | undefined;
+  /** As in `NameDrop`. */
+  readonly ended: readonly EntryRef[] | undefined;
 }
 
 /** The entry goes. */
@@ -62,6 +72,11 @@ export interface NameDrop {
   readonly reason: NameEnd;
   /** What came in its place, in case this arrives first: readers must never see a gap. */
   readonly successor: Successor | undefined;
+  /**
+   * Registrations of the name that are over, as the writer has read in their own nodes' logs, and that nothing supersedes any
+   * more: whoever has not read so far must not show them again.
+   */
+  readonly ended: readonly EntryRef[] | undefined;
 }
 
 export interface Successor {
@@ -106,6 +121,7 @@ const HOWS: readonly SupersededHow[] = [
   "clashNotify",
   "clashFreed",
   "clashDropped",
+  "ended",
 ];
 const LOSERS = ["exit", "notify", "none"] as const;
 
@@ -137,6 +153,8 @@ const successor = optional(
   tuple({ owner: nodeId, id: nat, sequence: nat, serial: nat, meta: value, stamp, supersedes }),
 );
 
+const ended = optional(list(tuple({ owner: nodeId, id: nat }), MAX_CONTENDERS));
+
 export const nameOperations = {
   namePut: [
     0,
@@ -151,6 +169,7 @@ export const nameOperations = {
       reason: optional(nameEnd),
       settled: optional(settledClash),
       successor,
+      ended,
     },
   ],
   nameDrop: [
@@ -159,6 +178,7 @@ export const nameOperations = {
       name: text,
       reason: nameEnd,
       successor,
+      ended,
     },
   ],
 } as const satisfies Variants;
@@ -173,15 +193,22 @@ export function sizeOfNameOperation(operation: NamePut | NameDrop): number {
         operation.meta.bytes.length +
         operation.supersedes.length * 64 +
         (operation.settled === undefined ? 0 : sizeOfClash(operation.settled)) +
-        sizeOfSuccessor(operation.successor)
+        sizeOfSuccessor(operation.successor) +
+        sizeOfRefs(operation.ended)
       );
     case "nameDrop":
-      return 192 + operation.name.length * 2 + sizeOfSuccessor(operation.successor);
+      return (
+        192 + operation.name.length * 2 + sizeOfSuccessor(operation.successor) + sizeOfRefs(operation.ended)
+      );
   }
 }
 
 function sizeOfSuccessor(successor: Successor | undefined): number {
   return successor === undefined ? 0 : 64 + successor.meta.bytes.length + successor.supersedes.length * 64;
+}
+
+function sizeOfRefs(refs: readonly EntryRef[] | undefined): number {
+  return refs === undefined ? 0 : refs.length * 64;
 }
 
 function sizeOfClash(clash: SettledClash): number {

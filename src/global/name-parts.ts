@@ -1,6 +1,6 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { Stamp } from "../kernel/hlc.ts";
-import { makePid, type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
+import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
 import type { Clash } from "../resolve/types.ts";
 import { Arbiter } from "./arbiter.ts";
 import { Claims } from "./claims.ts";
@@ -189,13 +189,8 @@ function makeOwner(
 }
 
 function makeRequests(port: NameMachinePort, owner: Owner): Requests {
-  const giveBack = (name: string, id: number) => {
-    const entry = owner.entry(name);
-    if (entry?.id !== id) return;
-    owner.execute({ kind: "unregister", name, pid: makePid(entry.owner, entry.serial) }, 0, () => {});
-  };
   const send = (to: NodeId, message: NameMessage) => port.send(to, message);
-  return new Requests({ self: port.self, scope: port.scope, send, giveBack }, owner);
+  return new Requests({ self: port.self, scope: port.scope, send }, owner);
 }
 
 function makeDeciding(port: NameMachinePort, hooks: NameHooks, table: NameTable, owner: Owner) {

@@ -1,6 +1,7 @@
 import { hashNumber } from "../kernel/hash.ts";
 import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
 import type { Registration } from "../resolve/types.ts";
+import { Ended } from "./ended.ts";
 import {
   byAge,
   type EntryRef,
@@ -10,7 +11,16 @@ import {
   sameRegistration,
   toRegistration,
 } from "./name-entry.ts";
-import type { NameEnd, NameOperation, NamePut, Successor, Superseded, SupersededHow } from "./name-ops.ts";
+import type {
+  NameDrop,
+  NameEnd,
+  NameOperation,
+  NamePut,
+  Successor,
+  Superseded,
+  SupersededHow,
+} from "./name-ops.ts";
+import { RecentEnds } from "./recent-ends.ts";
 
 /** Called at once when an operation has been applied. */
 export interface NameTablePort {
@@ -44,6 +54,8 @@ export class NameTable {
   readonly #owners = new Map<NodeId, OwnerTable>();
   /** Successors told ahead of their owners, by owner. */
   readonly #provisional = new Map<NodeId, Map<string, NameEntry>>();
+  readonly #ended = new Ended();
+  readonly #recentEnds = new RecentEnds();
   #held = 0;
 
   constructor(port: NameTablePort) {
@@ -53,7 +65,7 @@ export class NameTable {
   holder(name: string): NameEntry | undefined {
     const present = this.#byName.get(name);
     if (present === undefined) return undefined;
-    if (!isMany(present)) return present.serial === 0 ? undefined : present;
+    if (!isMany(present)) return this.#isLive(present) ? present : undefined;
     return this.visible(name)[0];
   }
 
@@ -66,9 +78,9 @@ export class NameTable {
   visible(name: string): readonly NameEntry[] {
     const present = this.#byName.get(name);
     if (present === undefined) return [];
-    if (!isMany(present)) return present.serial === 0 ? [] : [present];
+    if (!isMany(present)) return this.#isLive(present) ? [present] : [];
     const shown = present.filter(
-      (entry) => entry.serial !== 0 && !present.some((other) => supersededBy(other, entry) !== undefined),
+      (entry) => this.#isLive(entry) && !present.some((other) => supersededBy(other, entry) !== undefined),
     );
     return shown.sort(byAge);
   }
@@ -105,6 +117,16 @@ export class NameTable {
     return this.#owners.get(owner)?.entries.get(name);
   }
 
+  /** Registrations of the name that ended lately, by their own nodes' word. */
+  endedUnder(name: string): readonly EntryRef[] {
+    return this.#recentEnds.of(name);
+  }
+
+  /** Whether this node has not read of the registration's end: it stands here, or may yet turn up in its owner's log. */
+  isOpen(ref: EntryRef, name: string): boolean {
+    return this.#port.positionOf(ref.owner) < ref.id || this.entryOf(ref.owner, name)?.id === ref.id;
+  }
+
   *list(): IterableIterator<Registration> {
     for (const name of [...this.#byName.keys()]) {
       const registration = this.whereis(name);
@@ -119,6 +141,11 @@ export class NameTable {
   /** Entries of all kinds that `owner` has written: what its limit is about. */
   sizeOf(owner: NodeId): number {
     return this.#owners.get(owner)?.entries.size ?? 0;
+  }
+
+  /** Registrations that are known to be over ahead of their owners' logs. */
+  get endedAhead(): number {
+    return this.#ended.size;
   }
 
   namesOf(pid: Pid): readonly string[] {
@@ -159,12 +186,11 @@ export class NameTable {
         this.#put(table, entryFrom(owner, sequence, operation), operation);
         break;
       case "nameDrop":
-        this.#drop(table, operation.name, operation.reason, operation.successor);
+        this.#drop(table, operation.name, operation.reason, operation);
         break;
       case "exit": {
         const end: NameEnd = { kind: "ended", reason: operation.reason };
-        for (const entry of this.entriesOfSerial(owner, operation.serial))
-          this.#drop(table, entry.name, end, undefined);
+        for (const entry of this.entriesOfSerial(owner, operation.serial)) this.#drop(table, entry.name, end);
         break;
       }
     }
@@ -185,18 +211,20 @@ export class NameTable {
       this.#put(table, entryFrom(owner, sequence, operation), operation);
     }
     for (const name of [...table.entries.keys()]) {
-      if (!kept.has(name)) this.#drop(table, name, RELEASED, undefined);
+      if (!kept.has(name)) this.#drop(table, name, RELEASED);
     }
+    this.#ended.replaced(owner, upTo, (name) => table.entries.get(name)?.id);
     this.#forgetProvisional(owner, upTo);
   }
 
   /** The node is down: all that it wrote goes, with what others told ahead of it. */
   purge(owner: NodeId, end: NameEnd): number {
     this.#forgetProvisional(owner, Number.POSITIVE_INFINITY);
+    this.#ended.forget(owner);
     const table = this.#owners.get(owner);
     if (table === undefined) return 0;
     const names = [...table.entries.keys()];
-    for (const name of names) this.#drop(table, name, end, undefined);
+    for (const name of names) this.#remove(table, name, end);
     this.#owners.delete(owner);
     return names.length;
   }
@@ -210,16 +238,20 @@ export class NameTable {
     return table;
   }
 
-  #put(table: OwnerTable, entry: NameEntry, { reason, successor }: NamePut): void {
+  #put(table: OwnerTable, entry: NameEntry, { reason, successor, ended }: NamePut): void {
     const before = this.holder(entry.name);
     const former = table.entries.get(entry.name);
     if (former !== undefined) this.#unlink(table, former);
+    if (entry.serial === 0) this.#recentEnds.note(entry.name, entry);
+    else if (former !== undefined && former.id !== entry.id) this.#recentEnds.note(entry.name, former);
     table.entries.set(entry.name, entry);
     table.digest = (table.digest + hashNumber(entry.sequence)) >>> 0;
     if (entry.serial !== 0) addName(table.bySerial, entry.serial, entry.name);
     this.#replaceProvisional(entry);
     this.#present(entry, former);
+    if (!this.#ended.isEmpty) this.#ended.passed(entry.owner, entry.name, entry.id - 1);
     if (successor !== undefined) this.#expect(entry.name, successor);
+    if (ended !== undefined) this.#noteEnded(entry.name, ended, before);
     this.#tell(entry.name, before, reason ?? RELEASED);
   }
 
@@ -232,16 +264,30 @@ export class NameTable {
     this.#absent(provisional);
   }
 
-  #drop(table: OwnerTable, name: string, end: NameEnd, successor: Successor | undefined): void {
+  /** The owner's own word. */
+  #drop(table: OwnerTable, name: string, end: NameEnd, news?: Pick<NameDrop, "successor" | "ended">): void {
+    const former = this.#remove(table, name, end, news);
+    if (former !== undefined) this.#recentEnds.note(name, former);
+  }
+
+  #remove(
+    table: OwnerTable,
+    name: string,
+    end: NameEnd,
+    news?: Pick<NameDrop, "successor" | "ended">,
+  ): NameEntry | undefined {
     const before = this.holder(name);
     const former = table.entries.get(name);
     if (former !== undefined) {
       this.#unlink(table, former);
       table.entries.delete(name);
       this.#absent(former);
+      if (!this.#ended.isEmpty) this.#ended.passed(former.owner, name, former.id);
     }
-    if (successor !== undefined) this.#expect(name, successor);
+    if (news?.successor !== undefined) this.#expect(name, news.successor);
+    if (news?.ended !== undefined) this.#noteEnded(name, news.ended, before);
     this.#tell(name, before, end);
+    return former;
   }
 
   #unlink(table: OwnerTable, entry: NameEntry): void {
@@ -258,6 +304,8 @@ export class NameTable {
       this.#provisional.set(successor.owner, expected);
     }
     const former = expected.get(name);
+    // Another log, which lags, tells of an earlier one.
+    if (former !== undefined && former.sequence > successor.sequence) return;
     const entry: NameEntry = { name, ...successor, claim: 0, provisional: true };
     expected.set(name, entry);
     this.#present(entry, former);
@@ -274,6 +322,21 @@ export class NameTable {
       this.#tell(entry.name, before, RELEASED);
     }
     if (expected.size === 0) this.#provisional.delete(owner);
+  }
+
+  #isLive(entry: NameEntry): boolean {
+    return entry.serial !== 0 && !this.#ended.has(entry);
+  }
+
+  /**
+   * Keeps in mind what this node would show again, or may yet read of. What it shows now it goes on showing, until its owner
+   * says why it ended.
+   */
+  #noteEnded(name: string, ended: readonly EntryRef[], shown: NameEntry | undefined): void {
+    for (const ref of ended) {
+      const shows = shown !== undefined && !shown.provisional && sameRegistration(shown, ref);
+      if (!shows && this.isOpen(ref, name)) this.#ended.note(name, ref);
+    }
   }
 
   #present(entry: NameEntry, former: NameEntry | undefined): void {
@@ -318,11 +381,15 @@ export class NameTable {
     if (before === undefined) return end;
     if (after === undefined || sameRegistration(before, after)) return this.#reasonGone(before, end);
     const how = supersededBy(after, before);
-    if (how === "clashExit" || how === "clashNotify") {
+    // Or it stands still: an older contender was met, and shows until the clash is settled.
+    const isContender = how === undefined && this.visible(before.name).includes(before);
+    if (how === "clashExit" || how === "clashNotify" || isContender) {
       return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
     }
     // 1. Two hold the name, and the older shows. 2. It is released. 3. The younger shows, which took nothing from it.
-    const endedItself = before.owner !== after.owner && this.entryOf(before.owner, before.name) === undefined;
+    const endedItself =
+      before.owner !== after.owner &&
+      (this.entryOf(before.owner, before.name) === undefined || this.#ended.has(before));
     if (how === undefined && (end.kind === "ended" || endedItself)) return end;
     return { kind: "takenOver", by: pidOf(after) };
   }
@@ -357,9 +424,10 @@ function entryFrom(owner: NodeId, sequence: number, put: NamePut): NameEntry {
   };
 }
 
+/** An owner has one entry for a name at a time: what it registered before the one that is superseded is over as well. */
 function supersededBy(entry: NameEntry, ref: EntryRef): SupersededHow | undefined {
   for (const superseded of entry.supersedes) {
-    if (sameRegistration(superseded, ref)) return superseded.how;
+    if (superseded.owner === ref.owner && ref.id <= superseded.id) return superseded.how;
   }
   return undefined;
 }

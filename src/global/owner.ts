@@ -1,45 +1,13 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
-import type { Stamp } from "../kernel/hlc.ts";
-import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
+import { nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
 import { Value } from "../kernel/value.ts";
-import type { ClaimEnd, Claims } from "./claims.ts";
+import type { ClaimEnd } from "./claims.ts";
 import { QUEUED_PER_NAME } from "./limits.ts";
 import type { Command, Outcome } from "./messages.ts";
-import { type EntryRef, type NameEntry, pidOf, putOf, sameRegistration, toSuccessor } from "./name-entry.ts";
-import type { NameEnd, NameOperation, NamePut, SettledClash, Superseded, SupersededHow } from "./name-ops.ts";
-import type { NameTable } from "./name-table.ts";
-import type { Notice } from "./types.ts";
-
-export interface OwnerPort {
-  readonly self: NodeId;
-  readonly scope: string;
-  readonly table: NameTable;
-  readonly claims: Claims;
-  readonly namesPerNode: number;
-  /** Entries that this node has in all its scopes. */
-  namesHere(): number;
-  nowMs(): number;
-  nextStamp(): Stamp;
-  isAlive(pid: Pid): boolean;
-  isUp(node: NodeId): boolean;
-  positionOf(owner: NodeId): number;
-  write(operation: NameOperation): number;
-  exit(pid: Pid, reason: ExitReason): void;
-  notify(pid: Pid, notice: Notice): void;
-  forgetResolver(resolver: number): void;
-  /** Asks another node to take the name over for one of its processes. */
-  adopt(to: Pid, entry: NameEntry, done: (outcome: Outcome) => void): () => void;
-}
-
-/** A command under way or waiting for its turn. Commands for one name are carried out one after another. */
-export interface Task {
-  readonly command: Command;
-  readonly resolver: number;
-  readonly done: (outcome: Outcome) => void;
-  begun: boolean;
-  /** What to do when it is given up on the way. */
-  cancel: (() => void) | undefined;
-}
+import { type EntryRef, type NameEntry, pidOf, putOf, toSuccessor } from "./name-entry.ts";
+import type { NameEnd, NamePut, SettledClash, Successor, Superseded, SupersededHow } from "./name-ops.ts";
+import type { OwnerPort, Task } from "./owner-port.ts";
+import { inheriting, superseding } from "./superseding.ts";
 
 /** Writes this node's own entries: the only place that does. */
 export class Owner {
@@ -51,6 +19,8 @@ export class Owner {
   readonly #byClaim = new Map<number, Task>();
   /** The resolver that each name was registered with, where one was. */
   readonly #resolvers = new Map<string, number>();
+  /** How often names were registered once more for the process that has them: whoever asked for that counts on them too. */
+  readonly #reasked = new Map<string, number>();
   /** Names whose entry is over and stays only for what it supersedes. */
   readonly #tombstones = new Set<string>();
 
@@ -61,6 +31,15 @@ export class Owner {
   entry(name: string): NameEntry | undefined {
     const entry = this.#port.table.entryOf(this.#port.self, name);
     return entry === undefined || entry.serial === 0 ? undefined : entry;
+  }
+
+  /** One who asked for this registration gave it up: it goes, if nobody else has asked for it. */
+  giveBack(name: string, id: number): void {
+    const entry = this.entry(name);
+    if (entry?.id !== id) return;
+    const others = this.#reasked.get(name) ?? 0;
+    if (others > 0) this.#reasked.set(name, others - 1);
+    else this.execute({ kind: "unregister", name, pid: pidOf(entry) }, 0, () => {});
   }
 
   resolverOf(name: string): number {
@@ -108,11 +87,13 @@ export class Owner {
     const task = this.#byClaim.get(handle);
     if (task === undefined) return false;
     this.#byClaim.delete(handle);
+    const { command } = task;
     if (end.kind === "refused") {
-      this.#finish(task, { kind: "taken", holder: end.holder });
+      // Whoever it was refused for is gone by now: it may have the name after all.
+      if (end.holder === undefined && command.kind === "register") this.#register(task, command);
+      else this.#finish(task, { kind: "taken", holder: end.holder });
       return false;
     }
-    const { command } = task;
     const pid =
       command.kind === "transfer"
         ? command.to
@@ -151,8 +132,7 @@ export class Owner {
     let left = 0;
     for (const entry of entries) {
       this.#keepResolver(entry.name, 0);
-      const open = this.#unresolved(entry.name, entry.supersedes);
-      if (open.length > 0) this.#bury(entry, open, { kind: "ended", reason });
+      if (entry.supersedes.length > 0) this.#end(entry, { kind: "ended", reason });
       else left += 1;
     }
     return left > 0;
@@ -174,36 +154,38 @@ export class Owner {
     for (const name of this.#tombstones) this.#sweep(name);
   }
 
-  /** The verdict of a clash keeps this registration, and it supersedes the others. */
+  /** The verdict of a clash keeps this registration, and it supersedes the others, with what those superseded. */
   pin(
     entry: NameEntry,
     losers: readonly EntryRef[],
     how: SupersededHow,
     meta: Value | undefined,
     settled: SettledClash,
+    inherited: readonly Superseded[],
   ): void {
     const added = losers.map(({ owner, id }) => ({ owner, id, how }));
+    const { supersedes, ended } = superseding(this.#port, entry.name, inheriting(entry, inherited));
     this.#port.write({
       ...putOf(entry),
       meta: meta ?? entry.meta,
-      supersedes: [...this.#unresolved(entry.name, entry.supersedes), ...added],
+      supersedes: [...supersedes, ...added],
       settled,
+      ended,
     });
   }
 
   /** The verdict keeps none: the entry becomes what supersedes all of them. */
-  free(entry: NameEntry, losers: readonly EntryRef[], notify: boolean, settled: SettledClash): void {
+  free(entry: NameEntry, losers: readonly NameEntry[], notify: boolean, settled: SettledClash): void {
     const how: SupersededHow = notify ? "clashFreed" : "clashDropped";
-    const open = [
-      ...this.#unresolved(entry.name, entry.supersedes),
-      ...losers.map(({ owner, id }) => ({ owner, id, how })),
-    ];
+    const added = losers.map(({ owner, id }) => ({ owner, id, how }));
+    const inherited = losers.flatMap((loser) => loser.supersedes);
+    const { supersedes, ended } = superseding(this.#port, entry.name, inheriting(entry, inherited));
     this.#keepResolver(entry.name, 0);
     const reason: NameEnd = {
       kind: "ended",
       reason: { kind: "nameClash", name: entry.name, winner: undefined },
     };
-    this.#bury(entry, open, reason, { settled });
+    this.#bury(entry, { supersedes: [...supersedes, ...added], ended, reason, settled });
     if (notify)
       this.#port.notify(pidOf(entry), { kind: "nameClash", name: entry.name, scope: this.#port.scope });
   }
@@ -238,6 +220,7 @@ export class Owner {
       this.#finish(task, { kind: "noSuchProcess" });
     } else if (entry !== undefined && entry.serial === serialOfPid(command.pid)) {
       if (task.resolver !== 0) this.#keepResolver(command.name, task.resolver);
+      this.#reasked.set(command.name, (this.#reasked.get(command.name) ?? 0) + 1);
       this.#finish(
         task,
         { kind: "registered", id: entry.id, position: this.#rewrite(entry, command.meta) },
@@ -323,6 +306,7 @@ export class Owner {
       if (each.owner !== self && (each.how !== "takenOver" || !over.has(key))) over.set(key, each);
     }
     this.#tombstones.delete(name);
+    const { supersedes, ended } = superseding(this.#port, name, [...over.values()]);
     const id = this.#port.write({
       kind: "namePut",
       name,
@@ -331,10 +315,11 @@ export class Owner {
       meta,
       stamp: this.#port.nextStamp(),
       claim,
-      supersedes: this.#unresolved(name, [...over.values()]),
+      supersedes,
       reason: undefined,
       settled: undefined,
       successor: undefined,
+      ended,
     });
     if (former !== undefined) {
       this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
@@ -360,15 +345,21 @@ export class Owner {
     return this.#port.write({
       ...putOf(entry),
       meta,
-      supersedes: this.#unresolved(entry.name, entry.supersedes),
+      ...superseding(this.#port, entry.name, entry.supersedes),
     });
   }
 
   #release(entry: NameEntry, reason: NameEnd): void {
     this.#keepResolver(entry.name, 0);
-    const open = this.#unresolved(entry.name, entry.supersedes);
-    if (open.length > 0) this.#bury(entry, open, reason);
-    else this.#port.write({ kind: "nameDrop", name: entry.name, reason, successor: undefined });
+    this.#end(entry, reason);
+  }
+
+  /** Takes the entry away, but for what it still supersedes. */
+  #end(entry: NameEntry, reason: NameEnd, successor?: Successor): void {
+    const { name } = entry;
+    const { supersedes, ended } = superseding(this.#port, name, entry.supersedes);
+    if (supersedes.length > 0) this.#bury(entry, { supersedes, ended, reason, successor });
+    else this.#port.write({ kind: "nameDrop", name, reason, successor, ended });
   }
 
   /**
@@ -377,33 +368,20 @@ export class Owner {
    */
   #bury(
     entry: NameEntry,
-    supersedes: readonly Superseded[],
-    reason: NameEnd,
-    news: Partial<Pick<NamePut, "settled" | "successor">> = {},
+    left: Pick<NamePut, "supersedes" | "ended" | "reason"> & Partial<Pick<NamePut, "settled" | "successor">>,
   ): void {
     this.#tombstones.add(entry.name);
-    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, supersedes, reason, ...news });
+    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, ...left });
   }
 
   #sweep(name: string): void {
     const entry = this.#port.table.entryOf(this.#port.self, name);
     if (entry === undefined || entry.serial !== 0) {
       this.#tombstones.delete(name);
-    } else if (this.#unresolved(name, entry.supersedes).length === 0) {
+    } else if (superseding(this.#port, name, entry.supersedes).supersedes.length === 0) {
       this.#tombstones.delete(name);
-      this.#port.write({ kind: "nameDrop", name, reason: { kind: "released" }, successor: undefined });
+      this.#end(entry, { kind: "released" });
     }
-  }
-
-  /** Of these, the ones that some node may still show if nothing superseded them. */
-  #unresolved(name: string, supersedes: readonly Superseded[]): readonly Superseded[] {
-    const { table } = this.#port;
-    return supersedes.filter(
-      (ref) =>
-        this.#port.isUp(ref.owner) &&
-        (this.#port.positionOf(ref.owner) < ref.id ||
-          sameRegistration(table.entryOf(ref.owner, name) ?? NOTHING, ref)),
-    );
   }
 
   #yieldTo(entry: NameEntry, by: NameEntry, how: SupersededHow): void {
@@ -419,10 +397,7 @@ export class Owner {
           : { kind: "takenOver", by: winner }
         : { kind: "ended", reason: clash };
     this.#keepResolver(name, 0);
-    const open = this.#unresolved(name, entry.supersedes);
-    const successor = by.serial === 0 ? undefined : toSuccessor(by);
-    if (open.length > 0) this.#bury(entry, open, reason, { successor });
-    else this.#port.write({ kind: "nameDrop", name, reason, successor });
+    this.#end(entry, reason, by.serial === 0 ? undefined : toSuccessor(by));
     if (how === "clashExit") this.#port.exit(pid, clash);
     else if (how === "clashNotify" || how === "clashFreed") {
       this.#port.notify(
@@ -463,6 +438,7 @@ export class Owner {
   }
 
   #keepResolver(name: string, resolver: number): void {
+    if (resolver === 0 && this.#reasked.size > 0) this.#reasked.delete(name);
     const former = this.#resolvers.get(name) ?? 0;
     if (former === resolver) return;
     this.#forget(former);
@@ -478,5 +454,3 @@ export class Owner {
 function asTakenOver({ owner, id }: EntryRef): Superseded {
   return { owner, id, how: "takenOver" };
 }
-
-const NOTHING: EntryRef = { owner: "" as NodeId, id: 0 };

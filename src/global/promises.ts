@@ -113,6 +113,7 @@ export class Promises {
           winner: winner?.pid,
           losers: message.how.kind,
         },
+        message.inherited ?? [],
       );
       this.#promised.delete(name);
       this.#port.deliver(from, { kind: "pinned", scope, clash, name, done: true });

@@ -1,14 +1,13 @@
 import { type NodeId, nodeOfPid } from "../kernel/ids.ts";
-import { ANSWERS_KEPT, RETRY_MS } from "./limits.ts";
+import { ANSWERS_KEPT, DOWN_NODES_KEPT, RETRY_MS } from "./limits.ts";
 import type { Command, Outcome, RequestMessage } from "./messages.ts";
-import type { Owner, Task } from "./owner.ts";
+import type { Owner } from "./owner.ts";
+import type { Task } from "./owner-port.ts";
 
 export interface RequestsPort {
   readonly self: NodeId;
   readonly scope: string;
   send(to: NodeId, message: RequestMessage): void;
-  /** Gives back a registration that nobody waits for any more, if it still stands as it was granted. */
-  giveBack(name: string, id: number): void;
 }
 
 /** Asked of another node, not answered yet. */
@@ -24,8 +23,8 @@ interface Serving {
   readonly name: string;
   task: Task | undefined;
   outcome: Outcome | undefined;
-  /** A registration that this request began. */
-  began: number | undefined;
+  /** A registration that this request began, or asked for once more. */
+  registered: number | undefined;
 }
 
 /** What one node asked. Apart, so that however much is under way, the oldest answer is found at once. */
@@ -44,7 +43,11 @@ export class Requests {
   readonly #asked = new Map<number, Asked>();
   /** Given up, and not known to be withdrawn yet. */
   readonly #abandoned = new Map<number, { readonly to: NodeId; saidAtMs: number }>();
+  /** The same, at nodes that are down: told to them should they come back. */
+  readonly #abandonedAtDown = new Map<NodeId, readonly number[]>();
   readonly #serving = new Map<NodeId, Served>();
+  /** Nodes that are down, with what was registered for them. */
+  readonly #servedToDown = new Map<NodeId, Served>();
   #last = 0;
 
   constructor(port: RequestsPort, owner: Owner) {
@@ -99,21 +102,40 @@ export class Requests {
     }
   }
 
+  /** 1. A caller gives up while the nodes cannot reach each other. 2. Each declares the other down. 3. They meet again. */
+  peerUp(node: NodeId): void {
+    for (const request of this.#abandonedAtDown.get(node) ?? [])
+      this.#abandoned.set(request, { to: node, saidAtMs: Number.NEGATIVE_INFINITY });
+    this.#abandonedAtDown.delete(node);
+    const served = this.#servedToDown.get(node);
+    if (served !== undefined) this.#serving.set(node, served);
+    this.#servedToDown.delete(node);
+  }
+
   peerDown(node: NodeId): void {
+    const abandoned: number[] = [];
     for (const [request, { to }] of this.#abandoned) {
-      if (to === node) this.#abandoned.delete(request);
+      if (to !== node) continue;
+      this.#abandoned.delete(request);
+      abandoned.push(request);
     }
     for (const [request, asked] of [...this.#asked]) {
       if (asked.to !== node) continue;
       this.#asked.delete(request);
+      // The caller is told that it failed: it must not turn out to stand.
+      if (asked.command.kind === "register") abandoned.push(request);
       asked.done({ kind: "nodeDown", node });
     }
+    if (abandoned.length > 0) keepFew(this.#abandonedAtDown, node, abandoned.slice(-ANSWERS_KEPT));
     const served = this.#serving.get(node);
     if (served === undefined) return;
     this.#serving.delete(node);
     for (const serving of served.running.values()) {
       if (serving.task !== undefined) this.#owner.cancel(serving.task);
     }
+    const registered = [...served.answered].filter(([, serving]) => serving.registered !== undefined);
+    if (registered.length > 0)
+      keepFew(this.#servedToDown, node, { running: new Map(), answered: new Map(registered) });
   }
 
   tick(nowMs: number): void {
@@ -141,7 +163,12 @@ export class Requests {
       this.#respond(from, request, answered.outcome);
       return;
     }
-    const serving: Serving = { name: command.name, task: undefined, outcome: undefined, began: undefined };
+    const serving: Serving = {
+      name: command.name,
+      task: undefined,
+      outcome: undefined,
+      registered: undefined,
+    };
     served.running.set(request, serving);
     if (!this.#isOurs(command)) {
       this.#finish(from, request, serving, { kind: "noSuchProcess" });
@@ -150,7 +177,8 @@ export class Requests {
     const before = this.#owner.entry(command.name)?.id;
     const task = this.#owner.execute(command, 0, (outcome) => {
       serving.task = undefined;
-      if (outcome.kind === "registered" && outcome.id !== before) serving.began = outcome.id;
+      if (outcome.kind === "registered" && (command.kind === "register" || outcome.id !== before))
+        serving.registered = outcome.id;
       this.#finish(from, request, serving, outcome);
     });
     if (serving.outcome === undefined) serving.task = task;
@@ -178,7 +206,7 @@ export class Requests {
     const serving = served.running.get(request) ?? served.answered.get(request);
     if (serving === undefined) {
       // Abandoned before it arrived: remembered, so that a late copy is not carried out.
-      const never: Serving = { name: "", task: undefined, outcome: undefined, began: undefined };
+      const never: Serving = { name: "", task: undefined, outcome: undefined, registered: undefined };
       this.#keepAnswer(from, request, never, { kind: "noSuchName" });
       return;
     }
@@ -186,9 +214,9 @@ export class Requests {
       this.#owner.cancel(serving.task);
       serving.task = undefined;
       this.#keepAnswer(from, request, serving, { kind: "noSuchName" });
-    } else if (serving.began !== undefined) {
-      this.#port.giveBack(serving.name, serving.began);
-      serving.began = undefined;
+    } else if (serving.registered !== undefined) {
+      this.#owner.giveBack(serving.name, serving.registered);
+      serving.registered = undefined;
     }
   }
 
@@ -211,5 +239,14 @@ export class Requests {
       this.#serving.set(from, served);
     }
     return served;
+  }
+}
+
+function keepFew<T>(byNode: Map<NodeId, T>, node: NodeId, value: T): void {
+  byNode.set(node, value);
+  if (byNode.size <= DOWN_NODES_KEPT) return;
+  for (const first of byNode.keys()) {
+    byNode.delete(first);
+    return;
   }
 }

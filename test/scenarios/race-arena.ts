@@ -20,6 +20,8 @@ export interface RaceReport {
   readonly faults: readonly string[];
   /** Moments in which a reader found nobody under a name that somebody held. */
   readonly gaps: readonly string[];
+  /** Moments in which a reader found a registration that it had seen put aside before. */
+  readonly ghosts: readonly string[];
   readonly clashes: number;
   readonly exits: number;
   /** Nodes that somebody took for dead. */
@@ -29,6 +31,12 @@ export interface RaceReport {
 interface Asked {
   readonly node: MachineNode;
   readonly request: number;
+}
+
+/** What one reader saw: the registration under each name now, and the place of the latest that it saw so far. */
+interface Seen {
+  readonly now: Map<string, string>;
+  readonly latest: Map<string, number>;
 }
 
 /** A registration that holds a name now. */
@@ -54,6 +62,8 @@ export class RaceArena {
   readonly #ends = new Map<string, string>();
   readonly #faults: string[] = [];
   readonly #gaps: string[] = [];
+  readonly #ghosts: string[] = [];
+  readonly #places = new Map<string, number>();
   readonly #watched: MachineNode[] = [];
   #rounds = 0;
   #transfers = 0;
@@ -91,6 +101,7 @@ export class RaceArena {
       visits: this.#visits,
       faults: this.#faults,
       gaps: this.#gaps,
+      ghosts: this.#ghosts,
       clashes: this.cluster.clashes.length,
       exits: this.#watched.reduce((sum, node) => sum + node.exits.length, 0),
       downs: this.#watched.flatMap((node) => node.nodeEvents.flatMap((event) => deathIn(event))),
@@ -186,26 +197,33 @@ export class RaceArena {
 
   #watch(node: MachineNode): void {
     this.#watched.push(node);
-    const seen = new Map<string, string>();
+    const seen: Seen = { now: new Map(), latest: new Map() };
     node.afterStep = () => {
       if (node.ready && !node.dead) this.#look(node, seen);
     };
   }
 
-  #look(node: MachineNode, seen: Map<string, string>): void {
+  #look(node: MachineNode, seen: Seen): void {
     const names = node.machine.names("default");
     for (const name of NAMES) {
       const revision = names?.whereis(name)?.revision;
-      const before = seen.get(name);
+      const before = seen.now.get(name);
       if (revision === before) continue;
-      if (revision !== undefined) seen.set(name, revision);
-      else {
-        seen.delete(name);
-        if (before !== undefined && !this.#wasReleased(before)) {
-          this.#gaps.push(`${node.id} sees nobody as ${name} after ${before}, at ${this.#nowMs} ms`);
-        }
+      if (revision === undefined) seen.now.delete(name);
+      else seen.now.set(name, revision);
+      const latest = Math.max(seen.latest.get(name) ?? 0, this.#placeOf(before));
+      seen.latest.set(name, latest);
+      if (revision === undefined && before !== undefined && !this.#wasReleased(before)) {
+        this.#gaps.push(`${node.id} sees nobody as ${name} after ${before}, at ${this.#nowMs} ms`);
+      } else if (revision !== undefined && this.#placeOf(revision, latest) < latest) {
+        this.#ghosts.push(`${node.id} sees ${revision} as ${name} again, at ${this.#nowMs} ms`);
       }
     }
+  }
+
+  /** The place of a registration among all, by when it was answered; 0, or as given, when it has not been yet. */
+  #placeOf(revision: string | undefined, otherwise = 0): number {
+    return (revision === undefined ? undefined : this.#places.get(revision)) ?? otherwise;
   }
 
   /** Whether this registration, or one that it was handed on to, was released. */
@@ -223,6 +241,7 @@ export class RaceArena {
   #heldAs(registration: { readonly pid: Pid; readonly revision: string; readonly node: string }): Held {
     const node = this.#racers.find(({ id }) => id === registration.node);
     if (node === undefined) throw new Error(`${registration.node} does not race`);
+    this.#places.set(registration.revision, this.#places.size + 1);
     return { pid: registration.pid, revision: registration.revision, node };
   }
 

@@ -45,6 +45,10 @@ export function racesScenario(
       expect(reports.flatMap(({ gaps }) => gaps)).toEqual([]);
     });
 
+    test("no reader ever finds a registration again that it has seen put aside", () => {
+      expect(reports.flatMap(({ ghosts }) => ghosts)).toEqual([]);
+    });
+
     test("there is no clash, no process is ended, and nobody is taken for dead", () => {
       expect(reports.map(({ clashes, exits }) => clashes + exits)).toEqual(seeds.map(() => 0));
       expect(reports.flatMap(({ downs }) => downs)).toEqual([]);

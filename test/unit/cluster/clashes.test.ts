@@ -55,6 +55,41 @@ describe("a clash, when two sides meet", () => {
     expect(nodes.flatMap((node) => node.exits).length).toBe(1);
   });
 
+  test("is what watchers are told, wherever an older contender comes to show", () => {
+    const { cluster, nodes, older, newer } = meet("watched");
+    agree(cluster, nodes, older);
+    const ends = nodes.flatMap((node) => node.nameEvents.filter((event) => event.kind === "unregistered"));
+    expect(ends.map(({ registration, reason }) => [registration.pid, reason])).toEqual([
+      [newer, { kind: "nameClash", name: "x", winner: older }],
+      [newer, { kind: "nameClash", name: "x", winner: older }],
+    ]);
+  });
+
+  // 1. a registers x; c, cut off, registers it too. 2. b takes it over from a, which does not hear of it for a while. 3. They
+  // meet, and c's registration is kept. Did it not supersede what b's did, a would have a clash of its own with it decided.
+  test("is over with its verdict, for those too that a loser had taken the name from", () => {
+    const cluster = new MachineCluster({ seed: "inherits" });
+    const [a, b, c] = cluster.startMany(["a", "b", "c"]);
+    if (a === undefined || b === undefined || c === undefined) throw new Error("three nodes");
+    const [first, loser, winner] = [a.spawn(), b.spawn(), c.spawn()];
+    a.register("x", first);
+    cluster.run(100);
+    cluster.partition([a, b], [c]);
+    cluster.runUntil(() => c.machine.nodes().length === 1, 20_000);
+    c.register("x", winner);
+    cluster.run(100);
+    cluster.slow(b, a, 2_500);
+    b.register("x", loser, { takeover: true });
+    cluster.run(10);
+    cluster.heal();
+    cluster.run(20_000);
+    expect(cluster.clashes.map(({ contenders }) => contenders.map(({ pid }) => pid))).toEqual([
+      [winner, loser],
+    ]);
+    for (const node of [a, b, c]) expect(node.holder("x")).toBe(winner);
+    expect(a.exits).toEqual([]);
+  });
+
   test("leaves the loser alive and told, when the verdict says so", () => {
     const { cluster, nodes, first, older, newer } = meet("told", ({ contenders }) => ({
       winner: contenders[1]?.pid ?? "none",

@@ -72,6 +72,28 @@ describe("registrations whose news overtakes older news of the same name", () =>
   });
 });
 
+describe("a refusal that names no holder", () => {
+  // 1. An arbiter refuses those that waited behind a registration. 2. What it reads of that one says that it is over.
+  test("lets the name be asked for again, since nobody has it", () => {
+    const { cluster, nodes, pids } = three("nobody");
+    const [a, b, c] = nodes;
+    const asked = NAMES.map((name) => a.register(name, pids[0]));
+    for (const arbiter of [b, c]) {
+      const stamp = arbiter.machine.stamp(cluster.clock.now());
+      const messages = NAMES.map((_, index) => {
+        return { kind: "refused", scope: "default", claim: index + 1, holder: undefined } as const;
+      });
+      a.feed({ kind: "frame", from: arbiter.id, stamp, messages });
+    }
+    cluster.run(2_000);
+    expect(a.machine.counters()["tables.refused"]).toBeGreaterThan(0);
+    for (const [index, request] of asked.entries()) {
+      expect(a.answers.get(request)?.kind).toBe("registration");
+      for (const node of nodes) expect(node.holder(NAMES[index] ?? "")).toBe(pids[0]);
+    }
+  });
+});
+
 describe("an arbiter that has just come", () => {
   // 1. h, which holds names, leaves. 2. p comes, and never meets h. 3. a, which has not heard of h's end, wants the names, and
   // says that it sees h under them: p waits to read of that. 4. a hears of h's end, and sees nothing any more.
@@ -183,5 +205,38 @@ describe("a registration that is given up", () => {
       }
     }
     expect(late.length).toBeLessThan(NAMES.length);
+  });
+
+  // The same, but they are cut off for so long that each declares the other down.
+  test.each([
+    ["was given up before", true],
+    ["failed for that", false],
+  ])("is withdrawn when nodes meet that took each other for dead, if it %s", (_, givenUp) => {
+    const { cluster, nodes, pids } = three("given up long ago");
+    const [a, b, c] = nodes;
+    cluster.slow(c, a, 500);
+    const requests = NAMES.map((name) => a.register(name, pids[2]));
+    cluster.run(100);
+    expect(NAMES.filter((name) => c.holder(name) === pids[2]).length).toBeGreaterThan(0);
+    cluster.partition([a], [b, c]);
+    for (const request of givenUp ? requests : []) a.feed({ kind: "abandon", request });
+    cluster.runUntil(() => a.machine.nodes().length === 1 && c.machine.nodes().length === 2, 20_000);
+    const kept = NAMES.filter((name) => c.holder(name) === pids[2]);
+    expect(kept.length).toBeGreaterThan(0);
+    const answers = requests.flatMap((request) => a.answers.get(request) ?? []);
+    expect(answers.length).toBe(givenUp ? 0 : NAMES.length);
+    for (const answer of answers) expect(answer).toMatchObject({ error: { code: "NODE_DOWN" } });
+    const [again] = kept;
+    if (again === undefined) throw new Error("c registered none");
+    c.register(again, pids[2]);
+    cluster.slow(c, a, 0);
+    cluster.heal();
+    cluster.run(20_000);
+    expect(cluster.clashes).toEqual([]);
+    for (const node of nodes) {
+      expect(node.machine.nodes().length).toBe(3);
+      // What somebody else has asked for since is not withdrawn from them.
+      for (const name of NAMES) expect(node.holder(name)).toBe(name === again ? pids[2] : undefined);
+    }
   });
 });

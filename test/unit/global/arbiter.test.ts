@@ -48,6 +48,16 @@ describe("the arbiter of a name", () => {
     expect(answersTo(b)).toEqual(["parked"]);
   });
 
+  test("tells with a grant what ended under the name lately, but for what the claimer itself wrote", () => {
+    recorded.apply(a, 1, put("x"));
+    recorded.apply(a, 2, drop("x"));
+    recorded.apply(b, 4, put("x"));
+    recorded.apply(b, 5, drop("x"));
+    arbiter.ask(claim(b, 1), 0);
+    const granted = sent.map(([, message]) => (message.kind === "granted" ? message.current : undefined));
+    expect(granted).toEqual([[{ owner: a, id: 1, how: "ended" }]]);
+  });
+
   test("says again that it granted, when the claim comes again", () => {
     arbiter.ask(claim(a, 1), 0);
     arbiter.ask(claim(a, 1), 300);

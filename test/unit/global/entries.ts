@@ -1,4 +1,4 @@
-import { type HolderChange, pidOf } from "../../../src/global/name-entry.ts";
+import { type EntryRef, type HolderChange, pidOf } from "../../../src/global/name-entry.ts";
 import type { NameDrop, NamePut, Superseded } from "../../../src/global/name-ops.ts";
 import { NameTable } from "../../../src/global/name-table.ts";
 import type { Stamp } from "../../../src/kernel/hlc.ts";
@@ -25,10 +25,11 @@ export interface PutFields {
   readonly claim?: number;
   readonly meta?: unknown;
   readonly supersedes?: readonly Superseded[];
+  readonly ended?: readonly EntryRef[];
 }
 
 export function put(name: string, fields: PutFields = {}): NamePut {
-  const { serial = 1, id = 0, atMs = 1, claim = 0, meta, supersedes = [] } = fields;
+  const { serial = 1, id = 0, atMs = 1, claim = 0, meta, supersedes = [], ended } = fields;
   return {
     kind: "namePut",
     name,
@@ -41,11 +42,12 @@ export function put(name: string, fields: PutFields = {}): NamePut {
     reason: undefined,
     successor: undefined,
     settled: undefined,
+    ended,
   };
 }
 
-export function drop(name: string, successor?: NameDrop["successor"]): NameDrop {
-  return { kind: "nameDrop", name, reason: { kind: "released" }, successor };
+export function drop(name: string, successor?: NameDrop["successor"], ended?: NameDrop["ended"]): NameDrop {
+  return { kind: "nameDrop", name, reason: { kind: "released" }, successor, ended };
 }
 
 /** A table that keeps a record of what it told. */

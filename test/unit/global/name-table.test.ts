@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ENDS_REMEMBERED } from "../../../src/global/limits.ts";
 import { makePid } from "../../../src/kernel/ids.ts";
 import { Value } from "../../../src/kernel/value.ts";
 import { drop, metaOf, nodeNamed, put, RecordedTable, stampAt } from "./entries.ts";
@@ -40,6 +41,16 @@ describe("the name table", () => {
     expect([...recorded.table.list()]).toHaveLength(1);
   });
 
+  test("hides what an owner had registered before the registration that is superseded", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(b, 1, put("x", { atMs: 9, supersedes: [{ owner: a, id: 2, how: "takenOver" }] }));
+    recorded.apply(a, 1, put("x", { atMs: 1 }));
+    recorded.apply(a, 2, put("x", { atMs: 2 }));
+    expect(recorded.changes).toEqual(["x: ->b"]);
+    recorded.apply(a, 3, put("x", { atMs: 3 }));
+    expect(recorded.holder("x")).toBe(makePid(a, 1));
+  });
+
   test("keeps a superseded registration hidden behind a tombstone", () => {
     const recorded = new RecordedTable();
     const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;
@@ -51,6 +62,121 @@ describe("the name table", () => {
     recorded.apply(a, 2, drop("x"));
     recorded.apply(b, 3, drop("x"));
     expect(recorded.table.sizeOf(b)).toBe(0);
+  });
+
+  describe("of registrations that ended lately", () => {
+    test("knows the latest of each owner, as their own words and no other tell", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(a, 1, put("x"));
+      recorded.apply(a, 2, put("x"));
+      recorded.apply(b, 1, put("x"));
+      recorded.apply(c, 1, put("x"));
+      expect(recorded.table.endedUnder("x")).toEqual([{ owner: a, id: 1 }]);
+      recorded.apply(a, 3, drop("x"));
+      recorded.apply(b, 2, put("x", { id: 1, serial: 0 }));
+      recorded.table.purge(c, { kind: "released" });
+      expect(recorded.table.endedUnder("x")).toEqual([
+        { owner: b, id: 1 },
+        { owner: a, id: 2 },
+      ]);
+    });
+
+    test("remembers no more than its limits, the latest longest", () => {
+      const recorded = new RecordedTable();
+      const ends = 2 * ENDS_REMEMBERED + 1;
+      for (let index = 0; index < ends; index += 1) {
+        recorded.apply(a, 2 * index + 1, put(`x${index}`));
+        recorded.apply(a, 2 * index + 2, drop(`x${index}`));
+      }
+      const known = Array.from({ length: ends }, (_, index) => recorded.table.endedUnder(`x${index}`).length);
+      expect(known.lastIndexOf(0)).toBe(ENDS_REMEMBERED - 1);
+      expect(known.slice(ENDS_REMEMBERED).every((count) => count === 1)).toBe(true);
+    });
+  });
+
+  describe("once told that a registration is over, before its owner's log says so", () => {
+    const ref = { owner: a, id: 1 };
+    const takeover = put("x", { atMs: 9, supersedes: [{ ...ref, how: "takenOver" }] });
+
+    test("does not show it again, whether it was known or comes later", () => {
+      const known = new RecordedTable();
+      known.apply(a, 1, put("x"));
+      known.apply(b, 1, takeover);
+      known.apply(b, 2, drop("x", undefined, [ref]));
+      const later = new RecordedTable();
+      later.apply(b, 1, takeover);
+      later.apply(b, 2, drop("x", undefined, [ref]));
+      later.apply(a, 1, put("x"));
+      expect(known.changes).toEqual(["x: ->a", "x: a>b takenOver", "x: b>- released"]);
+      expect(later.changes).toEqual(["x: ->b", "x: b>- released"]);
+      for (const { table } of [known, later]) {
+        expect([table.holder("x"), table.visible("x"), table.count()]).toEqual([undefined, [], 0]);
+      }
+    });
+
+    test("does not show it when a snapshot brings it that was made before its end", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(b, 1, put("x", { ended: [ref] }));
+      recorded.positions.set(a, 5);
+      recorded.table.reset(a, 5, [{ sequence: 1, operation: put("x", { id: 1 }) }]);
+      expect(recorded.changes).toEqual(["x: ->b"]);
+      recorded.apply(a, 6, drop("x"));
+      expect(recorded.changes).toEqual(["x: ->b"]);
+    });
+
+    test("goes on showing what it shows, until its owner says why it ended", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(a, 1, put("x"));
+      recorded.apply(b, 1, put("x", { atMs: 9, ended: [ref] }));
+      expect(recorded.holder("x")).toBe(makePid(a, 1));
+      recorded.apply(a, 2, drop("x"));
+      expect(recorded.changes).toEqual(["x: ->a", "x: a>b released"]);
+    });
+
+    // 1. c tells of a's registration ahead of a's log, and then that it is over. 2. It tells, or b does, of a later one of a's,
+    // which takes its place. 3. The log comes to the first.
+    test("does not show it again where it was only told ahead of its owner", () => {
+      const recorded = new RecordedTable();
+      const told = { serial: 1, meta: Value.undefined, supersedes: [] };
+      recorded.apply(c, 1, drop("x", { ...told, ...ref, sequence: 1, stamp: stampAt(1) }));
+      recorded.apply(c, 2, put("x", { atMs: 9, ended: [ref] }));
+      recorded.apply(b, 1, drop("x", { ...told, owner: a, id: 3, sequence: 3, stamp: stampAt(10) }));
+      recorded.apply(a, 1, put("x"));
+      expect(recorded.changes).toEqual(["x: ->a", "x: a>c released"]);
+    });
+
+    test("shows what its owner registers next", () => {
+      const recorded = new RecordedTable();
+      recorded.apply(b, 1, takeover);
+      recorded.apply(b, 2, drop("x", undefined, [ref]));
+      recorded.apply(a, 1, put("x"));
+      recorded.apply(a, 2, put("x", { serial: 2 }));
+      expect(recorded.holder("x")).toBe(makePid(a, 2));
+      expect(recorded.table.endedAhead).toBe(0);
+    });
+
+    test("forgets of it when its owner's log has passed the end, or the owner is down", () => {
+      const end = drop("x", undefined, [ref]);
+      const byDrop = new RecordedTable();
+      byDrop.apply(a, 1, put("x"));
+      byDrop.apply(b, 1, takeover);
+      byDrop.apply(b, 2, end);
+      expect(byDrop.table.endedAhead).toBe(1);
+      byDrop.apply(a, 2, drop("x"));
+      const bySnapshot = new RecordedTable();
+      bySnapshot.apply(b, 1, end);
+      bySnapshot.table.reset(a, 0, []);
+      expect(bySnapshot.table.endedAhead).toBe(1);
+      bySnapshot.table.reset(a, 3, []);
+      const byDeath = new RecordedTable();
+      byDeath.apply(b, 1, end);
+      byDeath.table.purge(a, { kind: "released" });
+      const byKnowledge = new RecordedTable();
+      byKnowledge.apply(a, 1, put("x"));
+      byKnowledge.apply(a, 2, drop("x"));
+      byKnowledge.apply(b, 1, end);
+      for (const { table } of [byDrop, bySnapshot, byDeath, byKnowledge]) expect(table.endedAhead).toBe(0);
+    });
   });
 
   test("shows a successor without a gap when the former owner's word comes first", () => {
@@ -80,6 +206,14 @@ describe("the name table", () => {
     recorded.apply(b, 5, put("x", { id: 4, serial: 7, meta: 2, atMs: 9, supersedes }));
     expect(recorded.table.whereis("x")?.meta).toBe(2);
     expect(recorded.changes).toEqual(["x: ->a", "x: a>b takenOver", "x: b>b", "x: b>b"]);
+  });
+
+  test("keeps to the later of two successors told ahead of one owner", () => {
+    const recorded = new RecordedTable();
+    const told = { owner: b, serial: 7, meta: metaOf(1), stamp: stampAt(9), supersedes: [] };
+    recorded.apply(a, 2, drop("x", { ...told, id: 8, sequence: 8 }));
+    recorded.apply(c, 2, drop("x", { ...told, id: 4, sequence: 4 }));
+    expect(recorded.table.holder("x")?.id).toBe(8);
   });
 
   test("tells of a holder that was released beside a younger one that it was released", () => {

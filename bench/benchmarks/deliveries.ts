@@ -60,10 +60,15 @@ function ours(content: Content): Contestant {
   };
 }
 
-function publish(content: Content): Contestant {
+/** @param own how the sender's own member gets its copies: as the others do, or from hand to hand, which NATS knows nothing of */
+function publish(content: Content, own: "subscribes" | "is handed its own"): Contestant {
+  const isHanded = own === "is handed its own";
+  const receivers = isHanded
+    ? "both other processes subscribe, and the sender counts each message as it sends it"
+    : "all three processes subscribe";
   return {
-    name: "plain publish",
-    does: `one message for each, as many bytes as we send for it; ${content.reading} by both receivers, and counted by them and by the sender; a flush() every ${WINDOW} messages, two at most under way`,
+    name: isHanded ? "plain publish to the other two" : "plain publish to all three",
+    does: `one message for each, as many bytes as we send for it; ${receivers}; ${content.reading} where it is received, and counted; a flush() every ${WINDOW} messages, two at most under way`,
     async open({ index, connection }: Place): Promise<Part> {
       const arrivals = new Arrivals();
       let received = 0;
@@ -71,7 +76,7 @@ function publish(content: Content): Contestant {
         received += length;
         arrivals.add();
       };
-      if (index !== 0) {
+      if (index !== 0 || !isHanded) {
         connection.subscribe(SUBJECT, {
           callback: (_error, message) => receive(content.lengthOf(message)),
         });
@@ -85,7 +90,7 @@ function publish(content: Content): Contestant {
         async send({ items, itemBytes }) {
           const message = Buffer.alloc(Math.max(itemBytes.toAll, MESSAGE_BYTES), FILLER);
           const send = (): void => {
-            receive(message.length);
+            if (isHanded) receive(message.length);
             connection.publish(SUBJECT, message);
           };
           await sendInWindows(items, WINDOW, send, () => connection.flush());
@@ -109,7 +114,7 @@ function deliveriesOf(name: string, content: Content): Benchmark {
     unitsPerItem: PLACES,
     mark: 1.0,
     ours: ours(content),
-    others: [publish(content)],
+    others: [publish(content, "subscribes"), publish(content, "is handed its own")],
   };
 }
 

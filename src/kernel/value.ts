@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { MalformedError } from "./malformed.ts";
 import { pack, unpack } from "./msgpack.ts";
+import { packBytes, packText, readBytes, readText } from "./value-flat.ts";
 import { flatten } from "./value-graph.ts";
 import { type Rebuilt, rebuild } from "./value-rebuild.ts";
-import { copyTree, NOT_A_TREE, settleTree } from "./value-tree.ts";
+import { copyTree, isBytes, NOT_A_TREE, settleTree } from "./value-tree.ts";
 import { type ByteLimit, overLimit, ValueWalk } from "./value-walk.ts";
 
 /**
@@ -33,8 +34,9 @@ export class Value {
   readonly bytes: Uint8Array;
   #decoded: Rebuilt | undefined;
 
-  private constructor(bytes: Uint8Array) {
+  private constructor(bytes: Uint8Array, decoded?: Rebuilt) {
     this.bytes = bytes;
+    this.#decoded = decoded;
   }
 
   /**
@@ -46,11 +48,28 @@ export class Value {
    */
   static encode(input: unknown, limit: ByteLimit, path: string): Value {
     if (input === undefined) return Value.undefined;
+    const flat = Value.#encodeFlat(input, limit);
+    if (flat !== undefined) return flat;
     const walk = new ValueWalk(path, limit);
     const tree = copyTree(input, walk);
     const bytes = tree === NOT_A_TREE ? encodeGraph(input, new ValueWalk(path, limit)) : pack(tree);
     if (bytes.length > limit.bytes) throw overLimit(path, limit, `${bytes.length}`);
     return new Value(bytes);
+  }
+
+  /** Undefined for what takes more than a look to judge. */
+  static #encodeFlat(input: unknown, limit: ByteLimit): Value | undefined {
+    let bytes: Uint8Array;
+    let decoded: Rebuilt | undefined;
+    if (typeof input === "string") {
+      if (input.length > limit.bytes || !input.isWellFormed()) return undefined;
+      bytes = packText(input);
+      decoded = { value: input, frozen: true, comparable: true };
+    } else {
+      if (!isBytes(input) || input.length > limit.bytes) return undefined;
+      bytes = packBytes(input);
+    }
+    return bytes.length > limit.bytes ? undefined : new Value(bytes, decoded);
   }
 
   /** Takes bytes as they came from the bus, neither decoded nor copied: `kept` copies. */
@@ -123,6 +142,8 @@ function encodeGraph(input: unknown, walk: ValueWalk): Uint8Array {
 
 function decode(bytes: Uint8Array): Rebuilt {
   if (bytes[0] === GRAPH) return rebuild(unpack(bytes.subarray(1)));
+  const flat = readText(bytes, 0, bytes.length) ?? readBytes(bytes, 0, bytes.length);
+  if (flat !== undefined) return { value: flat, frozen: typeof flat === "string", comparable: true };
   const decoded: Rebuilt = { value: undefined, frozen: true, comparable: true };
   decoded.value = settleTree(unpack(bytes), decoded);
   return decoded;

@@ -1,3 +1,4 @@
+import type { Clock } from "../kernel/clock.ts";
 import type { Deadlines, Due } from "./deadlines.ts";
 import { deferred } from "./deferred.ts";
 import type { ProcessTable } from "./process-table.ts";
@@ -13,12 +14,14 @@ class Look implements Due {
   readonly #deadlines: Deadlines;
   readonly #processes: ProcessTable;
   readonly #emptied = deferred<void>();
-  #remainingMs: number;
+  readonly #clock: Clock;
+  readonly #endsAtMs: number;
 
-  constructor(deadlines: Deadlines, processes: ProcessTable, withinMs: number) {
+  constructor(clock: Clock, deadlines: Deadlines, processes: ProcessTable, withinMs: number) {
+    this.#clock = clock;
     this.#deadlines = deadlines;
     this.#processes = processes;
-    this.#remainingMs = withinMs;
+    this.#endsAtMs = clock.now().monotonicMs + withinMs;
     // Not at once: what is about to be sent in this turn shall still be handled.
     deadlines.add(this, 0);
   }
@@ -28,12 +31,9 @@ class Look implements Due {
   }
 
   expire(): void {
-    if (this.#remainingMs <= 0 || this.#processes.idle) {
-      this.#emptied.resolve();
-      return;
-    }
-    this.#remainingMs -= LOOK_EVERY_MS;
-    this.#deadlines.add(this, LOOK_EVERY_MS);
+    const remainingMs = this.#endsAtMs - this.#clock.now().monotonicMs;
+    if (remainingMs <= 0 || this.#processes.idle) this.#emptied.resolve();
+    else this.#deadlines.add(this, Math.min(remainingMs, LOOK_EVERY_MS));
   }
 }
 
@@ -48,7 +48,7 @@ export async function drain(shell: Shell, deadlineMs: number): Promise<void> {
   const wait = { operation: "drain", timeoutMs: Math.max(1, deadlineMs) };
   // Whoever has not let this node go by then will find it gone.
   const retired = core.requests.ask(wait, (request) => ({ kind: "retire", request })).catch(() => {});
-  const { emptied } = new Look(deadlines, core.processes, deadlineMs);
+  const { emptied } = new Look(core.clock, deadlines, core.processes, deadlineMs);
   await Promise.race([Promise.all([retired, emptied]), shell.closed]);
   await shell.close("stopped");
 }

@@ -162,7 +162,7 @@ function makeCore(
     },
   });
   const runQueue = new RunQueue(clock, () => turn.schedule(RUN));
-  const turn: Turn = new Turn(clock, [() => runQueue.run(), () => outbox.flush()]);
+  const turn: Turn = new Turn(clock, [() => runQueue.endTurn(), () => outbox.flush()]);
   const host = new NodeProcessHost({ clock, counts, log, pump, runQueue, processes: () => processes });
   const processes: ProcessTable = new ProcessTable(id, host, counts, limits.processes);
   const metadata = { name: "metadataBytes", bytes: limits.metadataBytes };

@@ -125,7 +125,7 @@ export class Shell {
     inbox.take(frame);
     this.#reunion.found(frame.from);
     // At once, and not at the end of the turn: before that a socket is read 32 times, which can fill any mailbox.
-    runQueue.run();
+    runQueue.runAtOnce();
   }
 
   onNoResponders(subject: string): void {

@@ -131,3 +131,21 @@ test("nodes of one machine meet over the embedded bus, and outlive the one that 
   expect(await b.call({ name: "echo" }, 2)).toBe(2);
   expect(b.nodes().map((node) => node.name)).toEqual(["b", "c"]);
 });
+
+test("drain keeps its deadline on a node whose handlers keep it busy", async () => {
+  await using server = await NatsServer.start();
+  await using node = await startNode({
+    cluster,
+    name: "busy",
+    bus: natsBus({ servers: server.url }),
+    secret,
+  });
+  const busy = node.spawn((_message, { self }) => {
+    for (const endsAt = performance.now() + 100; performance.now() < endsAt; );
+    node.send(self, "more");
+  });
+  node.send(busy, "work");
+  const beganAtMs = performance.now();
+  await node.drain({ deadlineMs: 500 });
+  expect(performance.now() - beganAtMs).toBeLessThan(1_500);
+});

@@ -29,7 +29,7 @@ function setUp() {
   const counts = { failed: 0, undelivered: 0, expired: 0, full: 0 };
   const ends: ExitReason[] = [];
   const queue = new RunQueue(clock, () => turn.schedule(0));
-  const turn: Turn = new Turn(clock, [() => queue.run()]);
+  const turn: Turn = new Turn(clock, [() => queue.endTurn()]);
   const host: ProcessHost = {
     budget: queue.budget,
     nowMs: () => clock.now().monotonicMs,

@@ -1,5 +1,6 @@
 import type { Stamp } from "../kernel/hlc.ts";
 import { compareText, makePid, type NodeId, type Pid } from "../kernel/ids.ts";
+import { showMeta } from "../kernel/shown-meta.ts";
 import type { Value } from "../kernel/value.ts";
 import type { Contender, Registration } from "../resolve/types.ts";
 import type { NameEnd, NamePut, Successor, Superseded } from "./name-ops.ts";
@@ -46,17 +47,20 @@ export function revisionOf(entry: NameEntry): string {
 }
 
 export function toRegistration(entry: NameEntry): Registration {
-  return {
-    name: entry.name,
-    pid: pidOf(entry),
-    meta: entry.meta.get(),
-    node: entry.owner,
-    revision: revisionOf(entry),
-  };
+  return showMeta(
+    {
+      name: entry.name,
+      pid: pidOf(entry),
+      meta: undefined,
+      node: entry.owner,
+      revision: revisionOf(entry),
+    },
+    entry.meta,
+  );
 }
 
 export function toContender(entry: NameEntry): Contender {
-  return { ...toRegistration(entry), registeredAt: entry.stamp };
+  return showMeta({ ...toRegistration(entry), registeredAt: entry.stamp }, entry.meta);
 }
 
 export function toSuccessor(entry: NameEntry): Successor {

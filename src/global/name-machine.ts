@@ -1,5 +1,6 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import { type NodeId, nodeOfPid, type Pid } from "../kernel/ids.ts";
+import { showMeta } from "../kernel/shown-meta.ts";
 import type { Written } from "../replication/messages.ts";
 import type { Contender, Verdict } from "../resolve/types.ts";
 import type { ResolverOutcome } from "./clash-decider.ts";
@@ -302,7 +303,8 @@ function toReason(end: NameEnd): UnregisterReason {
 function clashEvent(name: string, settled: SettledClash): NameEvent {
   const contenders: Contender[] = settled.contenders.map(({ pid, meta, stamp, revision }) => {
     const node = nodeOfPid(pid);
-    return { name, pid, meta: meta.get(), node, revision: `${node}:${revision}`, registeredAt: stamp };
+    const revisionThere = `${node}:${revision}`;
+    return showMeta({ name, pid, meta: undefined, node, revision: revisionThere, registeredAt: stamp }, meta);
   });
   const verdict: Verdict =
     settled.winner === undefined || settled.losers === "none"

@@ -1,6 +1,6 @@
 import { hashNumber } from "../kernel/hash.ts";
 import { makePid, type NodeId } from "../kernel/ids.ts";
-import { MalformedError } from "../kernel/malformed.ts";
+import { showMeta } from "../kernel/shown-meta.ts";
 import { Value } from "../kernel/value.ts";
 import type { Group } from "./group.ts";
 import type { Member } from "./types.ts";
@@ -25,22 +25,9 @@ export class Entry {
   ) {}
 
   toMember(): Member {
-    return {
-      pid: makePid(this.owner.id, this.serial),
-      meta: readable(this.meta),
-      node: this.owner.id,
-      joins: this.joins,
-    };
-  }
-}
-
-/** Bytes of a peer that are no value are found out only here. They must not keep anyone from seeing who is in the group. */
-function readable(meta: Value): unknown {
-  try {
-    return meta.get();
-  } catch (error) {
-    if (error instanceof MalformedError) return undefined;
-    throw error;
+    const pid = makePid(this.owner.id, this.serial);
+    const member: Member = { pid, meta: undefined, node: this.owner.id, joins: this.joins };
+    return showMeta(member, this.meta);
   }
 }
 

@@ -4,6 +4,7 @@ import type { NodeId, Pid } from "../kernel/ids.ts";
 /** One process in one group. A copy: later changes do not show in it. */
 export interface Member {
   readonly pid: Pid;
+  /** Read-only, as that of a `Registration`. */
   readonly meta: unknown;
   readonly node: NodeId;
   /** How often it joined, less how often it left: at least 1. It is listed once all the same. */

@@ -26,7 +26,13 @@ export class NameTakenError extends RollcallError {
   }
 }
 
-/** The callee's handler threw. `cause` is what it threw, as far as that can be carried between nodes. */
+/**
+ * The callee's handler threw. `cause` is what it threw, as far as that can be carried between nodes, and the same when the callee
+ * is on this one. An error arrives as an `Error` of the same `name`, `message`, `code` (when that is text) and `stack`, which is
+ * the callee's, with up to 4 of the `cause`s behind it, told likewise; long texts are cut (a stack at 4,096 characters). Not
+ * carried: the class, so `instanceof` tells nothing (look at `name` or `code`), and other properties. Anything else that was
+ * thrown arrives as the value it is.
+ */
 export class CallFailedError extends RollcallError {
   readonly code = "CALL_FAILED";
 

@@ -4,12 +4,14 @@ import { NODE } from "./value-graph.ts";
 import { MAX_DEPTH, MAX_HOLES } from "./value-walk.ts";
 
 export interface Rebuilt {
-  readonly value: unknown;
+  value: unknown;
+  /** Whether it is read-only through and through. Of what JavaScript has, plain objects and arrays can be made so. */
+  frozen: boolean;
   /**
    * Whether comparing it with another takes no longer than reading it. An object met twice is compared twice, and so on below
    * it: thirty such levels are a thousand million comparisons. Objects in sets are compared each with each.
    */
-  readonly comparable: boolean;
+  comparable: boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export function rebuild(nodes: unknown): Rebuilt {
   const rebuilding = new Rebuilding(nodes);
   try {
     const value = rebuilding.node(0, 0);
-    return { value, comparable: rebuilding.comparable };
+    return { value, frozen: rebuilding.frozen, comparable: rebuilding.comparable };
   } catch (error) {
     if (error instanceof MalformedError) throw error;
     // A regular expression or a typed array that the language itself refuses.
@@ -32,6 +34,7 @@ export function rebuild(nodes: unknown): Rebuilt {
 
 class Rebuilding {
   comparable = true;
+  frozen = true;
   readonly #nodes: readonly unknown[];
   readonly #built = new Map<number, unknown>();
   #holes = 0;
@@ -57,6 +60,18 @@ class Rebuilding {
         return Object.freeze(this.#array(this.#keep(index, []), node, depth));
       case NODE.SPARSE:
         return Object.freeze(this.#sparse(this.#keep(index, []), node, depth));
+      case NODE.BIGINT:
+      case NODE.MINUS_ZERO:
+        return this.#keep(index, leaf(node));
+      default:
+        this.frozen = false;
+        return this.#changeable(index, node, depth);
+    }
+  }
+
+  /** What no reader can be kept from changing. */
+  #changeable(index: number, node: readonly unknown[], depth: number): unknown {
+    switch (node[0]) {
       case NODE.MAP:
         return this.#map(this.#keep(index, new Map()), node, depth);
       case NODE.SET:

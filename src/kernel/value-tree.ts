@@ -106,21 +106,27 @@ function copyArray(array: readonly unknown[], walk: ValueWalk, seen: Seen): unkn
   return copied;
 }
 
-/** Makes a decoded tree read-only, and independent of the frame that it came in: bytes in it are copied. */
-export function settleTree(tree: unknown, depth = 0): unknown {
+/**
+ * Makes a decoded tree read-only, and independent of the frame that it came in: bytes in it are copied. As those cannot be
+ * made read-only, `found` tells whether there are any.
+ */
+export function settleTree(tree: unknown, found: { frozen: boolean }, depth = 0): unknown {
   if (typeof tree !== "object" || tree === null) return tree;
-  if (tree instanceof Uint8Array) return new Uint8Array(tree);
+  if (tree instanceof Uint8Array) {
+    found.frozen = false;
+    return new Uint8Array(tree);
+  }
   if (depth === MAX_DEPTH) throw new MalformedError(`a value nested more than ${MAX_DEPTH} deep`);
   if (Array.isArray(tree)) {
     for (let index = 0; index < tree.length; index += 1) {
       const item: unknown = tree[index];
-      if (typeof item === "object" && item !== null) tree[index] = settleTree(item, depth + 1);
+      if (typeof item === "object" && item !== null) tree[index] = settleTree(item, found, depth + 1);
     }
   } else {
     const object = tree as Record<string, unknown>;
     for (const key of Object.keys(object)) {
       const part = object[key];
-      if (typeof part === "object" && part !== null) object[key] = settleTree(part, depth + 1);
+      if (typeof part === "object" && part !== null) object[key] = settleTree(part, found, depth + 1);
     }
   }
   return Object.freeze(tree);

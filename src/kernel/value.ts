@@ -12,8 +12,12 @@ import { type ByteLimit, overLimit, ValueWalk } from "./value-walk.ts";
  */
 const GRAPH = 0xc1;
 
+/** In place of a value that somebody was given, and nobody else may be. */
+const GIVEN_AWAY: unique symbol = Symbol("given away");
+
 /**
- * What a user sends, or says about a name or a member: taken by copy when it enters, read-only where it is received.
+ * What a user sends, or says about a name or a member: taken by copy when it enters. Where it is received, no reader sees what
+ * another does to it.
  *
  * It may be anything that structured clone takes, except functions and instances of classes: primitives (not symbols), plain
  * objects and arrays, Map, Set, Date, RegExp, ArrayBuffer, typed arrays and DataView, boxed primitives, and errors, with
@@ -60,14 +64,33 @@ export class Value {
   }
 
   /**
-   * What was encoded. It is decoded once, and everyone is given the same object: so plain objects and arrays in it are frozen,
-   * all the way down. Map, Set, Date, Error, buffers and typed arrays cannot be frozen in JavaScript; leave them as they are.
+   * Whether `get` gives everyone the same object: when it holds nothing but primitives, plain objects and arrays, which are
+   * frozen all the way down. Map, Set, Date, RegExp, Error, boxed primitives, buffers and typed arrays cannot be.
+   *
+   * @throws MalformedError when the bytes are not a value
+   */
+  get isShared(): boolean {
+    this.#decoded ??= decode(this.bytes);
+    return this.#decoded.frozen;
+  }
+
+  /**
+   * What was encoded. It is decoded once and given to everyone, if it is shared; else everyone is given another.
    *
    * @throws MalformedError when the bytes are not a value
    */
   get(): unknown {
     this.#decoded ??= decode(this.bytes);
-    return this.#decoded.value;
+    const { frozen, value } = this.#decoded;
+    if (frozen) return value;
+    if (value === GIVEN_AWAY) return decode(this.bytes).value;
+    this.#decoded.value = GIVEN_AWAY;
+    return value;
+  }
+
+  /** For many readers: what all of them are given, if it is shared; else this, and each calls `get`. */
+  forMany(): unknown {
+    return this.isShared ? this.get() : this;
   }
 
   /**
@@ -100,5 +123,7 @@ function encodeGraph(input: unknown, walk: ValueWalk): Uint8Array {
 
 function decode(bytes: Uint8Array): Rebuilt {
   if (bytes[0] === GRAPH) return rebuild(unpack(bytes.subarray(1)));
-  return { value: settleTree(unpack(bytes)), comparable: true };
+  const decoded: Rebuilt = { value: undefined, frozen: true, comparable: true };
+  decoded.value = settleTree(unpack(bytes), decoded);
+  return decoded;
 }

@@ -94,6 +94,13 @@ export const ERROR_MESSAGE_UNITS = 2_000;
 /** How much of its name travels, and of its code. */
 export const ERROR_NAME_UNITS = 64;
 
+/**
+ * How much of the stack of an error travels with the failure of a call, in UTF-16 code units, and how many causes behind it:
+ * with the longest of all of them such a failure takes about 100 KiB, well under what a bus carries.
+ */
+export const ERROR_STACK_UNITS = 4_096;
+export const ERROR_CAUSES = 4;
+
 /** What is thrown without being an error travels as a value up to this size, else as a description. */
 export const ERROR_VALUE_BYTES = 4_096;
 

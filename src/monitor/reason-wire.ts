@@ -25,8 +25,8 @@ const cause: Field<NodeDownCause> = {
   write: (held) => CAUSES.indexOf(held),
 };
 
-/** Unlike `text` it may be empty. */
-function brief(maxUnits: number): Field<string> {
+/** A text that is cut where it is longer. Unlike `text` it may be empty. */
+export function brief(maxUnits: number): Field<string> {
   return {
     read(wire) {
       if (typeof wire === "string" && wire.length <= maxUnits) return wire;
@@ -45,7 +45,7 @@ const wireError = tuple({
 });
 
 /** What was thrown may be of any kind, so this never throws on the way out. */
-const thrownError: Field<unknown> = {
+export const thrownError: Field<unknown> = {
   read: (wire) => fromWire(wireError.read(wire)),
   write: (held) => wireError.write(toWire(held)),
 };
@@ -63,7 +63,7 @@ const wireReason = oneOf({
 
 /**
  * Why a process ended, between nodes. An error arrives as an `Error` of the same name, message and `code`, cut short where it
- * is very long, without the stack: which says more about the node it came from than may be told.
+ * is very long, without its stack and its cause, which only the caller of a failed call is told.
  */
 export const exitReason: Field<ExitReason> = wireReason;
 

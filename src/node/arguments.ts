@@ -42,9 +42,3 @@ export function checkFunction<F>(value: F, path: string, expected: string): F {
   if (typeof value === "function") return value;
   throw new InvalidArgumentError(path, value, expected);
 }
-
-/** An options object, or none. */
-export function checkOptions<O extends object>(options: O | undefined): O | undefined {
-  if (options === undefined || (typeof options === "object" && options !== null)) return options;
-  throw new InvalidArgumentError("options", options, "an object");
-}

@@ -5,6 +5,9 @@ import type { RawSegment } from "./frame.ts";
 /** What is kept for all strangers together. */
 const EARLY_BYTES = 8 * 1024 * 1024;
 
+/** What a segment takes in memory besides its bytes. Without it, empty ones could be kept without end. */
+const SEGMENT_MEMORY_BYTES = 256;
+
 /** A node that greets is up within a few round trips; whoever is not by then is not coming. */
 const EARLY_MS = 2_000;
 
@@ -52,7 +55,7 @@ export class EarlyMessages {
 
   /** @param segment a view; it is copied */
   keep(node: NodeId, segment: RawSegment): void {
-    const bytes = segment.content.length;
+    const bytes = segment.content.length + SEGMENT_MEMORY_BYTES;
     if (this.#bytes + bytes > EARLY_BYTES) {
       this.#options.onDropped(1);
       return;

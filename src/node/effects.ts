@@ -49,6 +49,9 @@ export class Effects {
       case "probe":
         connection.probe(subjects.node(effect.node));
         return;
+      case "wrote":
+        outbox.expectState();
+        return;
       case "answer":
         core.requests.answer(effect.request, effect.answer);
         return;

@@ -7,6 +7,7 @@ import {
   readFrame,
   readSegments,
   type Seal,
+  STATE_FAMILY,
 } from "./frame.ts";
 import { type Destination, nameToken, type Subjects } from "./subjects.ts";
 
@@ -58,16 +59,19 @@ export interface FrameGateOptions {
 interface Sender {
   readonly token: string;
   epoch: number;
-  sequence: number;
+  /** The highest number so far of frames of state alone, and of frames with messages of users. */
+  state: number;
+  user: number;
 }
 
 /**
  * Looks at every frame before anything else does. It never throws, whatever comes.
  *
  * Frames of one sender arrive in the order of their sequence numbers, since a connection keeps its order; so one that does not
- * count up is a copy, or left over from an earlier connection. The number is remembered for every node that is up, always. Of
- * senders that are not up only the latest are remembered: at worst an old frame of one passes, and the machine takes nothing
- * from such a sender but a greeting.
+ * count up is a copy, or left over from an earlier connection. Frames of state alone are judged apart from the others: after a
+ * drop of the connection they go ahead of the users' messages, which keep their old numbers. The numbers are remembered for
+ * every node that is up, always. Of senders that are not up only the latest are remembered: at worst an old frame of one
+ * passes, and the machine takes nothing from such a sender but a greeting.
  */
 export class FrameGate {
   readonly #options: FrameGateOptions;
@@ -97,14 +101,15 @@ export class FrameGate {
     if (known === undefined && !isNodeId(raw.sender)) return this.#drop("malformed", subject);
     const from = raw.sender as NodeId;
     if (from === this.#options.self) return undefined;
-    const sender = known ?? { token: nameToken(nameOfNode(from)), epoch: 0, sequence: -1 };
+    const sender = known ?? { token: nameToken(nameOfNode(from)), epoch: 0, state: -1, user: -1 };
     if (sender.token !== destination.senderToken) return this.#drop("forged", subject);
     const segments = readSegments(raw.body);
     if (segments === undefined || !isStamp(raw.stamp)) return this.#drop("malformed", subject);
     if (raw.epoch < sender.epoch) return this.#drop("stale", subject);
-    if (raw.sequence <= sender.sequence) return this.#drop("replayed", subject);
+    const lane = segments.every(({ family }) => family === STATE_FAMILY) ? "state" : "user";
+    if (raw.sequence <= sender[lane]) return this.#drop("replayed", subject);
     sender.epoch = raw.epoch;
-    sender.sequence = raw.sequence;
+    sender[lane] = raw.sequence;
     if (known === undefined || !this.#options.isUp(from)) this.#remember(from, sender);
     return { from, destination, epoch: raw.epoch, stamp: raw.stamp, segments };
   }

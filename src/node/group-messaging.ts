@@ -42,11 +42,15 @@ export class GroupMessaging {
     const value = Value.encode(message, this.#core.message, "message");
     const route = this.#routes.of(group);
     if (route.remotes.length > 0) this.#sendToNodes(route.remotes, route.stream, value.bytes);
-    if (route.locals.length > 0) this.#deliver(route, value.get(), undefined, undefined);
+    if (route.locals.length > 0) this.#deliver(route, value.forMany(), undefined, undefined);
     return route.members;
   }
 
-  /** Into the mailboxes of the members on this node. */
+  /**
+   * Into the mailboxes of the members on this node.
+   *
+   * @param message what all of them are given, or a `Value` of which each is given its own copy
+   */
   receive(group: string, message: unknown, from: Pid | undefined, except: Pid | undefined): void {
     this.#deliver(this.#routes.of(group), message, from, except);
   }
@@ -78,7 +82,7 @@ export class GroupMessaging {
       const stream = repeatedStream({ kind: "group", scope: this.#scope, group, from, except });
       this.#sendToNodes(remotes, stream, value.bytes);
     }
-    if (isForUs) this.receive(group, value.get(), from, except);
+    if (isForUs) this.receive(group, value.forMany(), from, except);
     return recipients;
   }
 
@@ -87,7 +91,9 @@ export class GroupMessaging {
     if (route.locals.length === 0) counts.messages.undelivered += 1;
     const delivery = { message, from, reply: undefined };
     for (const process of route.locals) {
-      if (process.pid !== except) processes.deliverTo(process, delivery);
+      if (process.pid === except) continue;
+      if (message instanceof Value) processes.deliverTo(process, { ...delivery, message: message.get() });
+      else processes.deliverTo(process, delivery);
     }
   }
 

@@ -7,10 +7,11 @@ import type { EarlyMessages } from "./early-messages.ts";
 import { type RawSegment, REPEATED_FAMILY, RepeatedReader, STATE_FAMILY, USER_FAMILY } from "./frame.ts";
 import type { AdmittedFrame } from "./frame-gate.ts";
 import { type Prelude, preludes, type UserMessage, userMessages } from "./message-wire.ts";
-import { readPayload } from "./payload.ts";
+import { readPayload, readPayloadForMany } from "./payload.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import { callError, RemoteReply, type ReplyChannel } from "./reply.ts";
 import type { Scopes } from "./scopes.ts";
+import { traced } from "./trace-wire.ts";
 
 export interface InboxOptions {
   readonly core: NodeCore;
@@ -95,9 +96,10 @@ export class Inbox {
       this.#malformed(new MalformedError(`messages of ${node} that claim to be from ${prelude.from}`));
       return;
     }
+    const read = prelude.kind === "group" ? readPayloadForMany : readPayload;
     while (reader.next()) {
       try {
-        this.#deliver(prelude, readPayload(content, reader.start, reader.end));
+        this.#deliver(prelude, read(content, reader.start, reader.end));
       } catch (error) {
         this.#malformed(error);
       }
@@ -142,8 +144,8 @@ export class Inbox {
     } else if (message.kind === "reply") {
       call.resolve(Value.fromBytes(message.payload).get());
     } else {
-      const { cause, mailbox, reason } = message;
-      const error = reason?.kind === "error" ? reason.error : undefined;
+      const { cause, mailbox, reason, trace } = message;
+      const error = reason?.kind === "error" ? traced(reason.error, trace) : undefined;
       call.reject(callError(call.callee, { cause, error, mailbox: mailbox ?? 0 }));
     }
   }

@@ -99,6 +99,8 @@ export type NodeInput =
   /** Whether anyone watches: without watchers no event is made. */
   | { readonly kind: "watching"; readonly scope: string; readonly names: boolean; readonly groups: boolean }
   | { readonly kind: "settle"; readonly request: RequestId }
+  /** Send what was written: at the end of a turn in which there was a `wrote`, and before a message of a user. */
+  | { readonly kind: "flush" }
   /** Clashes are told apart within their scope only. */
   | {
       readonly kind: "resolved";
@@ -117,6 +119,8 @@ export type NodeEffect =
   /** To every node of the cluster, or of the scope. */
   | { readonly kind: "broadcast"; readonly scope: string | undefined; readonly message: ClusterMessage }
   | { readonly kind: "probe"; readonly node: NodeId }
+  /** There is something to send that a `flush` asks for. */
+  | { readonly kind: "wrote" }
   /** The first answer to a command that carries a request. `value` is what its public method resolves with. */
   | { readonly kind: "answer"; readonly request: RequestId; readonly answer: Answer }
   | { readonly kind: "exit"; readonly pid: Pid; readonly reason: ExitReason }

@@ -35,6 +35,8 @@ export class NodeMachine implements NodeMachinePort {
   #busConnected = false;
   #discovered = false;
   #ready = false;
+  /** Something was written that has not been sent. */
+  #unsent = false;
   #stampsRefused = 0;
   #strangerMessages = 0;
 
@@ -50,7 +52,8 @@ export class NodeMachine implements NodeMachinePort {
       arbiterTimeoutMs: failureDetection.arbiterTimeoutMs,
       resolverMs: limits.resolverMs,
       namesPerNode: limits.namesPerNode,
-      emit: (effect) => this.#effects.push(effect),
+      emit: (effect) => this.#emit(effect),
+      unsent: () => this.#wrote(),
       nextStamp: () => this.#hlc.next(this.#now),
       isAlive: (pid) => nodeOfPid(pid) === self && this.#locals.isAlive(serialOfPid(pid)),
       isSuspect: (node) => this.#membership.peer(node)?.state === "suspect",
@@ -117,7 +120,7 @@ export class NodeMachine implements NodeMachinePort {
     this.#scopes.review();
     if (!this.#ready && this.#discovered && this.#scopes.isJoined(DEFAULT_SCOPE)) {
       this.#ready = true;
-      this.#effects.push({ kind: "ready" });
+      this.#emit({ kind: "ready" });
     }
     const effects = this.#effects;
     this.#effects = [];
@@ -158,6 +161,9 @@ export class NodeMachine implements NodeMachinePort {
         return;
       case "settle":
         this.#scopes.settle(input.request);
+        return;
+      case "flush":
+        this.#flush();
         return;
       case "retire":
         this.#scopes.retire(input.request, this.#now);
@@ -206,6 +212,22 @@ export class NodeMachine implements NodeMachinePort {
         this.#member(input);
         return;
     }
+  }
+
+  #emit(effect: NodeEffect): void {
+    if (this.#unsent && couldTellOfWrites(effect)) this.#flush();
+    this.#effects.push(effect);
+  }
+
+  #wrote(): void {
+    if (this.#unsent) return;
+    this.#unsent = true;
+    this.#effects.push({ kind: "wrote" });
+  }
+
+  #flush(): void {
+    this.#unsent = false;
+    this.#scopes.flush();
   }
 
   #exited(pid: Pid, reason: ExitReason): void {
@@ -279,13 +301,13 @@ export class NodeMachine implements NodeMachinePort {
       case "send":
       case "probe":
       case "log":
-        this.#effects.push(effect);
+        this.#emit(effect);
         return;
       case "broadcast":
-        this.#effects.push({ kind: "broadcast", scope: undefined, message: effect.message });
+        this.#emit({ kind: "broadcast", scope: undefined, message: effect.message });
         return;
       case "beat":
-        this.#effects.push({ kind: "broadcast", scope: undefined, message: this.#scopes.beat() });
+        this.#emit({ kind: "broadcast", scope: undefined, message: this.#scopes.beat() });
         return;
       case "discovered":
         this.#discovered = true;
@@ -294,7 +316,7 @@ export class NodeMachine implements NodeMachinePort {
         this.#incompatible(effect.node, effect.theirs);
         return;
       case "duplicate":
-        this.#effects.push({ kind: "fatal", error: new DuplicateNodeError(effect.other) });
+        this.#emit({ kind: "fatal", error: new DuplicateNodeError(effect.other) });
         return;
       default:
         this.#carryPeerChange(effect);
@@ -309,7 +331,7 @@ export class NodeMachine implements NodeMachinePort {
   ): void {
     switch (effect.kind) {
       case "up":
-        this.#effects.push({ kind: "nodeEvent", event: { kind: "up", node: viewOf(effect.peer, "up") } });
+        this.#emit({ kind: "nodeEvent", event: { kind: "up", node: viewOf(effect.peer, "up") } });
         this.#monitor({ kind: "peerUp", node: effect.peer.id });
         this.#scopes.peerUp(effect.peer.id, effect.peer.scopes, this.#now);
         return;
@@ -334,13 +356,12 @@ export class NodeMachine implements NodeMachinePort {
   #incompatible(node: NodeId, theirs: readonly [number, number]): void {
     if (this.#ready) return;
     const ours = [this.#versions.min, this.#versions.max] as const;
-    this.#effects.push({ kind: "fatal", error: new IncompatibleVersionError(node, theirs, ours) });
+    this.#emit({ kind: "fatal", error: new IncompatibleVersionError(node, theirs, ours) });
   }
 
   #suspicionChanged(node: NodeId, kind: "up" | "suspect"): void {
     const peer = this.#membership.peer(node);
-    if (peer !== undefined)
-      this.#effects.push({ kind: "nodeEvent", event: { kind, node: viewOf(peer, kind) } });
+    if (peer !== undefined) this.#emit({ kind: "nodeEvent", event: { kind, node: viewOf(peer, kind) } });
     this.#scopes.suspicionChanged(this.#now);
   }
 
@@ -348,7 +369,7 @@ export class NodeMachine implements NodeMachinePort {
     const reason: ExitReason = { kind: "nodeDown", node, cause };
     this.#scopes.peerDown(node, reason, this.#now);
     const view: NodeView = { id: node, name: nameOfNode(node), state: "suspect", scopes: [] };
-    this.#effects.push({ kind: "nodeEvent", event: { kind: "down", node: view, reason } });
+    this.#emit({ kind: "nodeEvent", event: { kind: "down", node: view, reason } });
     this.#monitor({ kind: "peerDown", node, cause });
   }
 
@@ -357,9 +378,18 @@ export class NodeMachine implements NodeMachinePort {
   }
 
   #carryMonitor(effect: MonitorEffect): void {
-    if (effect.kind === "send") this.#effects.push(effect);
-    else this.#effects.push({ kind: "down", monitor: effect.monitor, down: effect.down });
+    if (effect.kind === "send") this.#emit(effect);
+    else this.#emit({ kind: "down", monitor: effect.monitor, down: effect.down });
   }
+}
+
+/**
+ * What a message tells of must not be overtaken by it. Claims and grants tell of nothing but what others wrote; they are also
+ * what comes up between two writes when many names are registered at once, and each write would go out alone.
+ */
+function couldTellOfWrites(effect: NodeEffect): boolean {
+  if (effect.kind === "broadcast") return effect.message.kind !== "operations";
+  return effect.kind === "send" && effect.message.kind !== "claim" && effect.message.kind !== "granted";
 }
 
 function viewOf(peer: NewPeer, state: "up" | "suspect"): NodeView {

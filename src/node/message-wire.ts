@@ -12,6 +12,7 @@ import { MalformedError } from "../kernel/malformed.ts";
 import { quote } from "../kernel/quote.ts";
 import { exitReason } from "../monitor/reason-wire.ts";
 import { REPEATED_FAMILY, type Stream } from "./frame.ts";
+import { trace } from "./trace-wire.ts";
 
 /** Why a call was not answered, where it was not the caller that gave up. */
 export type FailureCause =
@@ -37,8 +38,17 @@ export const userMessages = defineMessages({
   /** To the process of that serial on the receiving node. */
   call: [91, { to: nat, call: nat, timeoutMs: nat, payload: bytes, from: optional(pid) }],
   reply: [92, { call: nat, payload: bytes }],
-  /** `mailbox`: how many may wait there, for `mailboxFull`. `reason`: holds what the handler threw, for `threw`. */
-  failure: [93, { call: nat, cause: failureCause, mailbox: optional(nat), reason: optional(exitReason) }],
+  /** `mailbox`: how many may wait there, for `mailboxFull`. `reason` and `trace`: what the handler threw, for `threw`. */
+  failure: [
+    93,
+    {
+      call: nat,
+      cause: failureCause,
+      mailbox: optional(nat),
+      reason: optional(exitReason),
+      trace: optional(trace),
+    },
+  ],
 });
 
 export type UserMessage = MessageOf<typeof userMessages>;

@@ -74,7 +74,7 @@ export class Messaging {
     if (node === self) {
       return processes.deliver(serialOfPid(to), { message: value.get(), from, reply: undefined });
     }
-    if (!machine.isUp(node)) return false;
+    if (!machine.isUp(node) || isMadeUp(to)) return false;
     const stream = this.#streamTo(to, from);
     outbox.checkRoom(stream, value.bytes, 1);
     outbox.sendTo(node, stream, value.bytes);
@@ -94,6 +94,7 @@ export class Messaging {
     const process = processes.find(pid);
     if (node === self && process === undefined) throw new NoSuchProcessError(pid);
     if (node !== self && !machine.isUp(node)) throw new NodeDownError(node);
+    if (isMadeUp(pid)) throw new NoSuchProcessError(pid);
     const call = calls.begin(pid, wait);
     if (process !== undefined) {
       processes.deliverTo(process, { message: value.get(), from, reply: new LocalReply(call, message) });
@@ -114,6 +115,11 @@ export class Messaging {
     outbox.checkRoom(USER, encoded, 1);
     outbox.sendTo(nodeOfPid(pid), USER, encoded);
   }
+}
+
+/** Well-formed, but with a serial that no node ever gets to, and that the wire does not carry. */
+function isMadeUp(pid: Pid): boolean {
+  return !Number.isSafeInteger(serialOfPid(pid));
 }
 
 function isList(to: GroupAddress | readonly Address[]): to is readonly Address[] {

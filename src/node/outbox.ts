@@ -26,6 +26,8 @@ export interface OutboxOptions {
   stamp(): Stamp;
   /** Something waits for `flush()`. */
   onPending(): void;
+  /** Has the machines send what they have written. */
+  fetchState(): void;
   /** Messages of machines were not sent; the logs repair it. */
   onStateDropped(messages: number): void;
   /** Messages of users to a node that is gone. */
@@ -38,9 +40,10 @@ export interface OutboxOptions {
  * A node gets what was sent to it alone and what was sent to all in the order of sending: so a frame is closed, and on its way,
  * before a message for an overlapping destination goes into another one.
  *
- * What the bus has not confirmed is kept. After a drop of the connection the users' messages of that time are sent again, under
- * their old sequence numbers, so that who got them drops the copy: a drop loses none, and doubles none. State is not kept: the
- * machines repair it, and old state would only confuse.
+ * What the bus has not confirmed is kept. After a drop of the connection the users' messages of that time wait until the others
+ * can be expected to listen again too, before anything newer; then they are sent once more, under
+ * their old sequence numbers, so that who got them drops the copy: a drop loses none, and doubles none, but for what a server
+ * confirmed and had not passed on when it died. State is not kept: the machines repair it, and old state would only confuse.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -50,10 +53,11 @@ export class Outbox {
   /** Frames to single nodes: while one is open, no wide one is. */
   #direct: OutgoingFrame[] = [];
   #wide: OutgoingFrame | undefined;
-  /** Closed while the bus was away, or soon after, without the state that was in them. */
+  /** Not confirmed when the bus went away, or closed since, without the state that was in them. Those sent before come first. */
   #waiting: OutgoingFrame[] = [];
   /** Between a drop of the connection and the moment when the others can be expected to be there again. */
   #holding = false;
+  #expectsState = false;
   #openBytes = 0;
   #waitingBytes = 0;
   #sequence = 0;
@@ -103,8 +107,14 @@ export class Outbox {
     throw new LimitExceededError("outboundBytes", outboundBytes, what);
   }
 
+  /** The machines have written something, and send it when they are asked: at the next `flush`, and before a user's message. */
+  expectState(): void {
+    this.#expectsState = true;
+    this.#options.onPending();
+  }
+
   sendTo(node: NodeId, stream: Stream, message: Uint8Array): void {
-    if (stream === STATE && !this.#takesState(message)) return;
+    if (!this.#takes(stream, message)) return;
     if (this.#wide !== undefined) this.#closeWide();
     const route = this.#routes.get(node) ?? this.#addRoute(node);
     if (route.open === undefined) {
@@ -116,7 +126,7 @@ export class Outbox {
 
   /** @param subject one that several nodes may listen on */
   sendWide(subject: string, stream: Stream, message: Uint8Array): void {
-    if (stream === STATE && !this.#takesState(message)) return;
+    if (!this.#takes(stream, message)) return;
     if (this.#direct.length > 0) this.#closeDirect();
     const route = this.#wideRoutes.get(subject) ?? this.#addWideRoute(subject);
     if (this.#wide !== undefined && this.#wide.route !== route) this.#closeWide();
@@ -129,6 +139,7 @@ export class Outbox {
 
   /** Sends the open frames. */
   flush(): void {
+    if (this.#expectsState) this.#fetchState();
     this.#closeDirect();
     this.#closeWide();
     if (this.#routes.size > ROUTES) this.#routes.clear();
@@ -143,21 +154,6 @@ export class Outbox {
     }
     this.#waiting = [...unconfirmed, ...this.#waiting];
     this.#holding = true;
-  }
-
-  /**
-   * Connected again. What was on its way goes out once more, before anything newer: its numbers are older. The rest waits for
-   * `release`, as the others may be connecting still.
-   */
-  resume(): void {
-    const waiting = this.#waiting;
-    const firstNew = waiting.findIndex((frame) => frame.sequence === 0);
-    const sent = firstNew === -1 ? waiting : waiting.slice(0, firstNew);
-    this.#waiting = firstNew === -1 ? [] : waiting.slice(firstNew);
-    for (const frame of sent) {
-      this.#waitingBytes -= frame.bytes;
-      this.#transmit(frame);
-    }
   }
 
   /** Whoever is there can hear: what waited goes before anything newer. */
@@ -278,6 +274,18 @@ export class Outbox {
   #giveUp(frame: OutgoingFrame): void {
     this.#options.onStateDropped(frame.stateMessages);
     this.#options.onUserDropped(frame.userMessages);
+  }
+
+  #takes(stream: Stream, message: Uint8Array): boolean {
+    if (stream === STATE) return this.#takesState(message);
+    // Whoever gets a message finds in its tables what its sender wrote before.
+    if (this.#expectsState) this.#fetchState();
+    return true;
+  }
+
+  #fetchState(): void {
+    this.#expectsState = false;
+    this.#options.fetchState();
   }
 
   #takesState(message: Uint8Array): boolean {

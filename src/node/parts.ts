@@ -153,6 +153,7 @@ function makeCore(
     outboundBytes: limits.outboundBytes,
     stamp: () => machine.stamp(clock.now()),
     onPending: () => turn.schedule(FLUSH),
+    fetchState: () => pump.feed({ kind: "flush" }),
     onStateDropped: (messages) => {
       counts.messages.stateDropped += messages;
     },

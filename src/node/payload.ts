@@ -15,14 +15,27 @@ const BIN_16 = 0xc5;
 export function readPayload(bytes: Uint8Array, start: number, end: number): unknown {
   const length = end - start;
   const token = bytes[start];
-  if (token === STR_8 || token === STR_16 || token === FIXSTR + length - 1) {
-    const header = length <= 32 && token < STR_8 ? 1 : headerOf(bytes, start, length, token === STR_8);
-    if (header > 0) return Buffer.prototype.utf8Slice.call(bytes, start + header, end);
-  } else if (token === BIN_8 || token === BIN_16) {
+  if (token === BIN_8 || token === BIN_16) {
     const header = headerOf(bytes, start, length, token === BIN_8);
     if (header > 0) return new Uint8Array(bytes.subarray(start + header, end));
   }
-  return Value.fromBytes(bytes.subarray(start, end)).get();
+  return readText(bytes, start, end) ?? Value.fromBytes(bytes.subarray(start, end)).get();
+}
+
+/**
+ * As `readPayload`, for many readers: what all of them are given, or a `Value` of which each takes its own copy, for as long as
+ * the bytes stand.
+ */
+export function readPayloadForMany(bytes: Uint8Array, start: number, end: number): unknown {
+  return readText(bytes, start, end) ?? Value.fromBytes(bytes.subarray(start, end)).forMany();
+}
+
+function readText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const length = end - start;
+  const token = bytes[start];
+  if (token !== STR_8 && token !== STR_16 && token !== FIXSTR + length - 1) return undefined;
+  const header = length <= 32 && token < STR_8 ? 1 : headerOf(bytes, start, length, token === STR_8);
+  return header > 0 ? Buffer.prototype.utf8Slice.call(bytes, start + header, end) : undefined;
 }
 
 /** How long the header is that says how much follows; 0 when that is not what there is. */

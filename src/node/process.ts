@@ -178,7 +178,8 @@ export class LocalProcess implements Process, Runnable {
     try {
       const result = handler(delivery.message, new Context(this, delivery.from));
       if (isThenable(result)) this.#await(delivery, result);
-      else reply?.answer(result);
+      else if (this.alive) reply?.answer(result);
+      else reply?.fail({ cause: "noSuchProcess" });
     } catch (error) {
       this.#fail(delivery, error);
     }
@@ -208,7 +209,8 @@ export class LocalProcess implements Process, Runnable {
   }
 
   #fail(delivery: Delivery, error: unknown): void {
-    if (delivery.reply === undefined) this.#host.failed(this, error);
+    if (!this.alive) delivery.reply?.fail({ cause: "noSuchProcess" });
+    else if (delivery.reply === undefined) this.#host.failed(this, error);
     else delivery.reply.fail({ cause: "threw", error });
     if (this.#settings.onError === "exit") this.exit({ kind: "error", error });
   }

@@ -12,6 +12,7 @@ import type { PendingCall } from "./calls.ts";
 import { USER } from "./frame.ts";
 import { type FailureCause, type UserMessage, userMessages } from "./message-wire.ts";
 import type { Outbox } from "./outbox.ts";
+import { trace, traced, traceOf } from "./trace-wire.ts";
 
 /** Why a call was not answered. */
 export interface Failure {
@@ -93,7 +94,8 @@ export class RemoteReply implements ReplyTo {
   fail(failure: Failure): void {
     const { cause, mailbox } = failure;
     const reason = cause === "threw" ? ({ kind: "error", error: failure.error } as const) : undefined;
-    this.#send({ kind: "failure", call: this.#call, cause, mailbox, reason });
+    const behind = cause === "threw" ? traceOf(failure.error) : undefined;
+    this.#send({ kind: "failure", call: this.#call, cause, mailbox, reason, trace: behind });
   }
 
   #send(message: UserMessage): void {
@@ -127,5 +129,7 @@ function encodeAnswer(value: unknown, limit: ByteLimit): Value {
 /** An error as it would arrive on another node: so that a caller sees the same wherever the callee lives. */
 function asReceived(error: unknown): unknown {
   const reason = exitReason.read(exitReason.write({ kind: "error", error }));
-  return reason.kind === "error" ? reason.error : error;
+  if (reason.kind !== "error") return error;
+  const behind = traceOf(error);
+  return traced(reason.error, behind === undefined ? undefined : trace.read(trace.write(behind)));
 }

@@ -3,9 +3,10 @@ import { checkNodeId, type NodeId, nameOfNode } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import type { NodeEvent, NodeView } from "../monitor/types.ts";
 import { holderOf } from "./addressing.ts";
-import { checkFunction, checkOptions, checkSignal, toPid, waiting } from "./arguments.ts";
+import { checkFunction, checkSignal, toPid, waiting } from "./arguments.ts";
 import { drain } from "./drain.ts";
 import { waitUntilFlushed } from "./flushed.ts";
+import { checkOptions } from "./known-options.ts";
 import { MonitorTable } from "./monitors.ts";
 import type { NodeParts } from "./parts.ts";
 import type { Shell } from "./shell.ts";
@@ -62,7 +63,7 @@ export class RunningNode implements ClusterNode {
   async scope(scope: string, options?: ScopeOptions): Promise<Scope> {
     this.#shell.checkOpen();
     checkText(scope, "scope");
-    const resolve = checkOptions(options)?.resolve;
+    const resolve = checkOptions(options, "scope")?.resolve;
     if (resolve !== undefined) checkFunction(resolve, "resolve", "a function from a clash to a verdict");
     const { limits } = this.#parts.core;
     const wait = waiting(`scope(${JSON.stringify(scope)})`, options, limits.startMs);
@@ -76,7 +77,7 @@ export class RunningNode implements ClusterNode {
 
   watchNodes(options?: WatchOptions): WatchIterator<NodeEvent> {
     this.#shell.checkOpen();
-    return this.#parts.nodes.open(undefined, checkSignal(checkOptions(options)?.signal));
+    return this.#parts.nodes.open(undefined, checkSignal(checkOptions(options, "watchNodes")?.signal));
   }
 
   spawn(handler?: Handler, options?: SpawnOptions): Process {
@@ -105,13 +106,13 @@ export class RunningNode implements ClusterNode {
 
   send(to: Address, message: unknown, options?: SendOptions): void {
     this.#shell.checkOpen();
-    this.#parts.messaging.send(to, message, checkOptions(options));
+    this.#parts.messaging.send(to, message, checkOptions(options, "send"));
   }
 
   async call<T = unknown>(to: Address, message: unknown, options?: CallOptions): Promise<T> {
     this.#shell.checkOpen();
     // What an answer is, caller and callee agree between themselves.
-    return (await this.#parts.messaging.call(to, message, checkOptions(options))) as T;
+    return (await this.#parts.messaging.call(to, message, checkOptions(options, "call"))) as T;
   }
 
   async multicall<T = unknown>(
@@ -120,19 +121,23 @@ export class RunningNode implements ClusterNode {
     options?: CallOptions,
   ): Promise<MulticallResult<T>> {
     this.#shell.checkOpen();
-    return (await this.#parts.messaging.multicall(to, message, checkOptions(options))) as MulticallResult<T>;
+    return (await this.#parts.messaging.multicall(
+      to,
+      message,
+      checkOptions(options, "multicall"),
+    )) as MulticallResult<T>;
   }
 
   async settled(options?: WaitingOptions): Promise<void> {
     this.#shell.checkOpen();
     const { limits, requests } = this.#parts.core;
-    const wait = waiting("settled", checkOptions(options), limits.registerMs);
+    const wait = waiting("settled", checkOptions(options, "settled"), limits.registerMs);
     await requests.ask(wait, (request) => ({ kind: "settle", request }));
   }
 
   async flushed(options?: WaitingOptions): Promise<void> {
     this.#shell.checkOpen();
-    const wait = waiting("flushed", checkOptions(options), this.#parts.core.limits.callMs);
+    const wait = waiting("flushed", checkOptions(options, "flushed"), this.#parts.core.limits.callMs);
     await waitUntilFlushed(this.#shell, wait);
   }
 
@@ -143,7 +148,7 @@ export class RunningNode implements ClusterNode {
 
   async drain(options?: DrainOptions): Promise<void> {
     this.#shell.checkOpen();
-    const deadlineMs = checkOptions(options)?.deadlineMs ?? this.#parts.core.limits.drainMs;
+    const deadlineMs = checkOptions(options, "drain")?.deadlineMs ?? this.#parts.core.limits.drainMs;
     if (typeof deadlineMs !== "number" || !(deadlineMs >= 0 && deadlineMs <= 2_147_483_647)) {
       throw new InvalidArgumentError("deadlineMs", deadlineMs, "milliseconds from 0 to 2147483647");
     }

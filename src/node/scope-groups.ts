@@ -3,9 +3,10 @@ import { InvalidArgumentError, NotLocalError } from "../kernel/errors.ts";
 import { checkNodeId, type NodeId, type Pid } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import { Value } from "../kernel/value.ts";
-import { checkFunction, checkOptions, checkSignal, toPid, toPids } from "./arguments.ts";
+import { checkFunction, checkSignal, toPid, toPids } from "./arguments.ts";
 import type { NodeCore } from "./core.ts";
 import { GroupMessaging } from "./group-messaging.ts";
+import { checkOptions } from "./known-options.ts";
 import type { GroupReader } from "./machine-types.ts";
 import { MemberPicker } from "./member-picker.ts";
 import type { Groups, PickStrategy, PidLike, PublishOptions, WatchIterator, WatchOptions } from "./types.ts";
@@ -39,8 +40,10 @@ export class ScopeGroups implements Groups {
   join(group: string, pid: PidLike | readonly PidLike[], options?: { readonly meta?: unknown }): void {
     this.#core.checkTakesWork();
     checkText(group, "group");
-    const pids = this.#localPids(pid, "join");
-    const meta = this.#metaOf(checkOptions(options));
+    const given = toPids(pid);
+    // Before the processes are looked at: a getter in it may end one of them.
+    const meta = this.#metaOf(checkOptions(options, "join"));
+    const pids = this.#local(given, "join");
     if (pids.length === 0) return;
     this.#core.pump.feed({ kind: "join", scope: this.#scope, group, pids, meta });
   }
@@ -61,7 +64,7 @@ export class ScopeGroups implements Groups {
   update(group: string, pid: PidLike, change: (meta: unknown) => unknown): void {
     this.#core.checkOpen();
     checkText(group, "group");
-    const [member] = this.#localPids(pid, "update");
+    const [member] = this.#local([toPid(pid)], "update");
     checkFunction(change, "change", "a function from the present metadata to the new");
     const present = this.#reader.localMembers(group).find((each) => each.pid === member);
     if (present === undefined)
@@ -92,7 +95,7 @@ export class ScopeGroups implements Groups {
 
   count(group: string, options?: { readonly node?: NodeId | undefined }): number {
     this.#core.checkOpen();
-    const node = checkOptions(options)?.node;
+    const node = checkOptions(options, "count")?.node;
     return this.#reader.count(checkText(group, "group"), node === undefined ? undefined : checkNodeId(node));
   }
 
@@ -104,18 +107,17 @@ export class ScopeGroups implements Groups {
   publish(group: string, message: unknown, options?: PublishOptions): number {
     this.#core.checkOpen();
     checkText(group, "group");
-    return this.messaging.publish(group, message, checkOptions(options));
+    return this.messaging.publish(group, message, checkOptions(options, "publish"));
   }
 
   watch(group?: string, options?: WatchOptions): WatchIterator<GroupEvent> {
     this.#core.checkOpen();
-    const signal = checkSignal(checkOptions(options)?.signal);
+    const signal = checkSignal(checkOptions(options, "watch")?.signal);
     return this.hub.open(group === undefined ? undefined : checkText(group, "group"), signal);
   }
 
   /** All of them live processes of this node, or none is taken. */
-  #localPids(pid: PidLike | readonly PidLike[], operation: string): readonly Pid[] {
-    const pids = toPids(pid);
+  #local(pids: readonly Pid[], operation: string): readonly Pid[] {
     for (const each of pids) this.#core.processes.checkLocal(each, operation);
     return pids;
   }

@@ -17,6 +17,8 @@ export interface ScopePort
   send(to: NodeId, message: NameMessage | ReplicationMessage<Operation>): void;
   broadcast(message: ReplicationMessage<Operation>): void;
   groupEvent(event: GroupEvent): void;
+  /** `flush` has something to send. */
+  unsent(): void;
 }
 
 /** One scope on one node: the logs, and the tables of names and groups that they amount to. */
@@ -42,6 +44,7 @@ export class ScopeMachine {
       send: (to, message) => port.send(to, message),
       broadcast: (message) => port.broadcast(message),
       advanced: (owner) => this.#advanced.add(owner),
+      unsent: () => port.unsent(),
     });
     this.names = new NameMachine({
       ...namePort(port),
@@ -50,11 +53,7 @@ export class ScopeMachine {
       positionOf: (owner) => this.#replication.positionOf(owner),
       isSynced: (owner) => this.#replication.isSynced(owner),
       write: (operation) => this.#replication.write(operation),
-      send: (to, message) => {
-        // What a message tells of must not be overtaken by it.
-        this.#replication.flush();
-        port.send(to, message);
-      },
+      send: (to, message) => port.send(to, message),
       wroteAt: (owner, position) => this.#wrote(owner, position),
     });
   }
@@ -171,7 +170,12 @@ export class ScopeMachine {
     this.settle(nowMs);
   }
 
-  /** Goes round until nothing that changed has been left unlooked at, then sends what was written. */
+  /** Sends what was written. */
+  flush(): void {
+    this.#replication.flush();
+  }
+
+  /** Goes round until nothing that changed has been left unlooked at. */
   settle(nowMs: number): void {
     do {
       for (const owner of this.#advanced) {
@@ -179,7 +183,6 @@ export class ScopeMachine {
         this.names.advanced(owner, nowMs);
       }
       this.names.settle(nowMs);
-      this.#replication.flush();
     } while (this.#advanced.size > 0);
     if (this.position > 0) this.#wrote(this.#port.self, this.position);
   }

@@ -4,8 +4,9 @@ import { checkNodeId, type NodeId, type Pid } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import { Value } from "../kernel/value.ts";
 import type { Registration } from "../resolve/types.ts";
-import { checkFunction, checkOptions, checkSignal, toPid, waiting } from "./arguments.ts";
+import { checkFunction, checkSignal, toPid, waiting } from "./arguments.ts";
 import type { NodeCore } from "./core.ts";
+import { checkOptions } from "./known-options.ts";
 import type { NameReader, ResolverRef } from "./machine-types.ts";
 import { expectFlag, expectRegistration } from "./requests.ts";
 import type {
@@ -57,7 +58,7 @@ export class ScopeNames implements Names {
     this.#core.checkOpen();
     checkText(name, "name");
     checkFunction(change, "change", "a function from the present metadata to the new");
-    const wait = this.#waiting(`update(${JSON.stringify(name)})`, checkOptions(options));
+    const wait = this.#waiting(`update(${JSON.stringify(name)})`, checkOptions(options, "update"));
     const endsAtMs = clock.now().monotonicMs + wait.timeoutMs;
     let current = this.#reader.whereis(name);
     // It ends: each conflict means that somebody else has written, and the time is bounded.
@@ -84,7 +85,7 @@ export class ScopeNames implements Names {
     checkText(name, "name");
     const pid = toPid(to, "to");
     if (this.#core.processes.isLocal(pid)) this.#core.checkTakesWork();
-    const wait = this.#waiting(`transfer(${JSON.stringify(name)})`, checkOptions(options));
+    const wait = this.#waiting(`transfer(${JSON.stringify(name)})`, checkOptions(options, "transfer"));
     const scope = this.#scope;
     const answer = await this.#core.requests.ask(wait, (request) => ({
       kind: "transfer",
@@ -99,7 +100,7 @@ export class ScopeNames implements Names {
   async unregister(name: string, options?: UnregisterOptions): Promise<boolean> {
     this.#core.checkOpen();
     checkText(name, "name");
-    const given = checkOptions(options)?.pid;
+    const given = checkOptions(options, "unregister")?.pid;
     const pid = given === undefined ? undefined : toPid(given);
     const wait = this.#waiting(`unregister(${JSON.stringify(name)})`, options);
     const scope = this.#scope;
@@ -116,7 +117,7 @@ export class ScopeNames implements Names {
   async waitFor(name: string, options?: WaitingOptions): Promise<Registration> {
     this.#core.checkOpen();
     checkText(name, "name");
-    const wait = this.#waiting(`waitFor(${JSON.stringify(name)})`, checkOptions(options));
+    const wait = this.#waiting(`waitFor(${JSON.stringify(name)})`, checkOptions(options, "waitFor"));
     wait.signal?.throwIfAborted();
     const present = this.#reader.whereis(name);
     if (present !== undefined) return present;
@@ -130,7 +131,7 @@ export class ScopeNames implements Names {
 
   count(options?: { readonly node?: NodeId | undefined }): number {
     this.#core.checkOpen();
-    const node = checkOptions(options)?.node;
+    const node = checkOptions(options, "count")?.node;
     return this.#reader.count(node === undefined ? undefined : checkNodeId(node));
   }
 
@@ -141,7 +142,7 @@ export class ScopeNames implements Names {
 
   watch(name?: string, options?: WatchOptions): WatchIterator<NameEvent> {
     this.#core.checkOpen();
-    const signal = checkSignal(checkOptions(options)?.signal);
+    const signal = checkSignal(checkOptions(options, "watch")?.signal);
     return this.hub.open(name === undefined ? undefined : checkText(name, "name"), signal);
   }
 
@@ -156,8 +157,9 @@ export class ScopeNames implements Names {
     checkText(name, "name");
     const pid = toPid(target);
     if (this.#core.processes.isLocal(pid)) this.#core.checkTakesWork();
-    const meta = this.#encodeMeta(checkOptions(options)?.meta);
-    const operation = `${takeover ? "reregister" : "register"}(${JSON.stringify(name)})`;
+    const method = takeover ? "reregister" : "register";
+    const meta = this.#encodeMeta(checkOptions(options, method)?.meta);
+    const operation = `${method}(${JSON.stringify(name)})`;
     const wait = this.#waiting(operation, options);
     const resolver = this.#addResolver(options, pid, operation);
     const scope = this.#scope;

@@ -21,6 +21,8 @@ export interface ScopeSetPort {
   readonly resolverMs: number;
   readonly namesPerNode: number;
   emit(effect: NodeEffect): void;
+  /** `flush` has something to send. */
+  unsent(): void;
   nextStamp(): Stamp;
   isAlive(pid: Pid): boolean;
   isSuspect(node: NodeId): boolean;
@@ -154,6 +156,11 @@ export class ScopeSet {
         scope.groups.watched = input.groups;
         return;
     }
+  }
+
+  /** Sends what was written. */
+  flush(): void {
+    this.#each((scope) => scope.flush());
   }
 
   settle(request: number): void {
@@ -321,6 +328,7 @@ export class ScopeSet {
       notify: (pid, notice) => port.emit({ kind: "notify", pid, notice }),
       event: (event) => port.emit({ kind: "nameEvent", scope: name, event }),
       groupEvent: (event) => port.emit({ kind: "groupEvent", scope: name, event }),
+      unsent: () => port.unsent(),
       resolve: (clash, resolver, details) => port.emit({ kind: "resolve", clash, resolver, details }),
       forgetResolver: (resolver) => port.emit({ kind: "forgetResolver", resolver }),
     });

@@ -78,7 +78,9 @@ export class Scopes {
    * @throws LimitExceededError over `limits.scopes`, and what a wait throws
    */
   async open(scope: string, resolve: Resolver | undefined, wait: WaitOptions): Promise<OpenScope> {
-    const { limits, requests, resolvers, subjects } = this.#core;
+    const { limits, requests, resolvers, subjects, waits } = this.#core;
+    // Before anything is set up: a request that is refused would leave it behind, and `limits.scopes` would not count it.
+    waits.checkRoom(wait);
     const known = this.#open.get(scope);
     if (known === undefined && this.#open.size >= limits.scopes) {
       throw new LimitExceededError("scopes", limits.scopes, "this node has as many scopes open as it may");

@@ -213,7 +213,6 @@ export class Shell {
     core.counts.reconnects += 1;
     // Even if the drop was not reported: what was not confirmed before it may be lost.
     core.outbox.suspend();
-    core.outbox.resume();
     if (this.#isJoined) core.pump.feed({ kind: "busConnected", epoch, serverId });
     else this.#claim?.busConnected();
     this.#reunion.begin(core.machine.nodes().flatMap(({ id }) => (id === core.self ? [] : [id])));

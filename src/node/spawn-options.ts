@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../kernel/errors.ts";
-import { checkFunction, checkOptions } from "./arguments.ts";
+import { checkFunction } from "./arguments.ts";
+import { checkOptions } from "./known-options.ts";
 import type { ProcessSettings } from "./process.ts";
 import type { Handler, SpawnOptions } from "./types.ts";
 
@@ -13,7 +14,7 @@ export function checkSpawnOptions(
   mailbox: number,
 ): ProcessSettings {
   if (handler !== undefined) checkFunction(handler, "handler", "a function (message, context) => answer");
-  const given = checkOptions(options) ?? {};
+  const given = checkOptions(options, "spawn") ?? {};
   const onError = given.onError ?? "continue";
   if (onError !== "continue" && onError !== "exit") {
     throw new InvalidArgumentError("onError", onError, '"continue" or "exit"');

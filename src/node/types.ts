@@ -44,7 +44,7 @@ export type MonitorTarget =
  * One running member of a cluster.
  *
  * After `stop()` every method throws, or rejects with, `BusClosedError`; only `stop()` itself can be called again. Arguments of
- * the wrong form throw `InvalidArgumentError` before anything happens.
+ * the wrong form throw `InvalidArgumentError` before anything happens; so does an option that the method does not know.
  */
 export interface ClusterNode extends AsyncDisposable {
   /** `name@incarnation`: fresh at each start. */
@@ -96,9 +96,9 @@ export interface ClusterNode extends AsyncDisposable {
   send(to: Address, message: unknown, options?: SendOptions): void;
 
   /**
-   * Sends a message and waits for what the handler returns, which is read-only. Like `GenServer.call`.
+   * Sends a message and waits for what the handler returns: a copy of it. Like `GenServer.call`.
    *
-   * @throws CallFailedError when the handler threw; its `cause` is what it threw
+   * @throws CallFailedError when the handler threw; its `cause` tells name, message, code, stack and causes of what it threw
    * @throws NoSuchNameError, NoSuchProcessError, NodeDownError at once when the addressee is known to be gone
    * @throws LimitExceededError when the callee's mailbox, the outbound queue or the table of calls (`pendingCalls`) is full
    * @throws TimeoutError after `limits.callMs`, unless `timeoutMs` says otherwise
@@ -184,7 +184,10 @@ export interface MulticallResult<T> {
 
 /**
  * What a process does with a message. What it returns, or the promise it returns resolves with, answers a call; a throw rejects
- * the call with `CallFailedError`. The message is read-only.
+ * the call with `CallFailedError`.
+ *
+ * The message is a copy that nobody else sees changed: plain objects and arrays in it are frozen, for several members of a
+ * group may be given the same; a Map, a Set, bytes and whatever else JavaScript cannot freeze are this handler's own.
  */
 export type Handler = (message: unknown, context: HandlerContext) => unknown;
 
@@ -216,7 +219,7 @@ export interface Process extends AsyncDisposable {
   readonly exited: Promise<ExitReason>;
   /**
    * Ends the process: its names and memberships are gone from this node when it returns, its monitors fire, calls that wait for
-   * it are rejected. Does nothing when it has ended already. Default reason: `normal`.
+   * it are rejected (`NoSuchProcessError`), that of a handler which ends its own process included. Does nothing when it has ended already. Default reason: `normal`.
    */
   exit(reason?: ExitReason): void;
 }

@@ -22,5 +22,8 @@ export const CHUNKS_PER_REQUEST = 8;
 /** How long an unanswered question waits before it is asked again. */
 export const RETRY_MS = 300;
 
+/** Answers to one asker within `RETRY_MS`: a sound one needs a few, while it mends a long gap piece by piece. */
+export const ANSWERS_PER_RETRY = 8;
+
 /** A served snapshot that nobody asks about is dropped after this long. */
 export const SNAPSHOT_IDLE_MS = 10_000;

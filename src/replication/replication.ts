@@ -1,4 +1,5 @@
 import type { NodeId } from "../kernel/ids.ts";
+import { AnswerBudget } from "./answer-budget.ts";
 import { Feed } from "./feed.ts";
 import { BYTES_PER_MESSAGE, OPERATIONS_PER_MESSAGE } from "./limits.ts";
 import type { ReplicationMessage, Written } from "./messages.ts";
@@ -18,6 +19,8 @@ export interface ReplicationPort<Op> {
   broadcast(message: ReplicationMessage<Op>): void;
   /** The log of `owner` is applied up to `position` now. */
   advanced(owner: NodeId, position: number): void;
+  /** Something was written that the others do not know of before the next `flush`. */
+  unsent(): void;
 }
 
 export interface ReplicationCounts {
@@ -26,6 +29,8 @@ export interface ReplicationCounts {
   snapshots: number;
   digestMismatches: number;
   heldDropped: number;
+  /** Of askers that had been answered enough for the moment. */
+  questionsIgnored: number;
 }
 
 /**
@@ -39,6 +44,7 @@ export class Replication<Op> {
     snapshots: 0,
     digestMismatches: 0,
     heldDropped: 0,
+    questionsIgnored: 0,
   };
   readonly #scope: string;
   readonly #self: NodeId;
@@ -46,7 +52,8 @@ export class Replication<Op> {
   readonly #log = new OwnLog<Op>();
   readonly #feeds = new Map<NodeId, Feed<Op>>();
   readonly #snapshots: SnapshotServer<Op>;
-  /** Written in this step, not yet broadcast. */
+  readonly #answers = new AnswerBudget();
+  /** Written, not yet broadcast. */
   #unsent: Op[] = [];
   #unsentBytes = 0;
 
@@ -77,17 +84,17 @@ export class Replication<Op> {
     if (this.#unsent.length >= OPERATIONS_PER_MESSAGE || this.#unsentBytes + size > BYTES_PER_MESSAGE) {
       this.#broadcastUnsent(sequence - 1);
     }
+    if (this.#unsent.length === 0) this.#port.unsent();
     this.#unsent.push(operation);
     this.#unsentBytes += size;
     this.#port.apply(this.#self, sequence, operation);
+    this.#port.advanced(this.#self, sequence);
     return sequence;
   }
 
-  /** Sends what was written. Called at the end of each step, and before any message that tells of it. */
+  /** Sends what was written. Called once for all the steps of a turn, but before any message that could tell of it. */
   flush(): void {
-    if (this.#unsent.length === 0) return;
     this.#broadcastUnsent(this.#log.position);
-    this.#port.advanced(this.#self, this.#log.position);
   }
 
   peerUp(owner: NodeId, nowMs: number): void {
@@ -100,6 +107,7 @@ export class Replication<Op> {
   peerDown(owner: NodeId): void {
     this.#feeds.delete(owner);
     this.#snapshots.drop(owner);
+    this.#answers.drop(owner);
   }
 
   beat(owner: NodeId, position: number, digest: number, nowMs: number): void {
@@ -118,10 +126,10 @@ export class Replication<Op> {
         feed.chunk(message, nowMs);
         break;
       case "need":
-        this.#answer(from, message.after, message.snapshot, nowMs);
+        if (this.#mayAnswer(from, nowMs)) this.#answer(from, message.after, message.snapshot, nowMs);
         return;
       case "snapshotMore":
-        if (!this.#snapshots.more(from, message.id, message.next, nowMs)) this.#answer(from, 0, true, nowMs);
+        this.#goOn(from, message.id, message.next, nowMs);
         return;
     }
     if (feed.position !== before || message.kind === "snapshot" || message.answer) {
@@ -159,6 +167,18 @@ export class Replication<Op> {
     });
     this.#unsent = [];
     this.#unsentBytes = 0;
+  }
+
+  #mayAnswer(asker: NodeId, nowMs: number): boolean {
+    if (this.#answers.take(asker, nowMs)) return true;
+    this.counts.questionsIgnored += 1;
+    return false;
+  }
+
+  /** What follows in a snapshot comes to an end by itself; what is sent again does not. */
+  #goOn(to: NodeId, id: number, next: number, nowMs: number): void {
+    if (!this.#snapshots.isNext(to, id, next) && !this.#mayAnswer(to, nowMs)) return;
+    if (!this.#snapshots.more(to, id, next, nowMs)) this.#answer(to, 0, true, nowMs);
   }
 
   /**

@@ -51,6 +51,12 @@ export class SnapshotServer<Op> {
     this.#sendFrom(to, served, 0, nowMs);
   }
 
+  /** Whether this is what was not sent yet. */
+  isNext(to: NodeId, id: number, next: number): boolean {
+    const served = this.#served.get(to);
+    return served?.id === id && next === served.starts.length - 1;
+  }
+
   /** False when that snapshot is not held any more. */
   more(to: NodeId, id: number, next: number, nowMs: number): boolean {
     const served = this.#served.get(to);

@@ -4,6 +4,10 @@ import type { NodeId, Pid } from "../kernel/ids.ts";
 export interface Registration {
   readonly name: string;
   readonly pid: Pid;
+  /**
+   * Read-only: plain objects and arrays are frozen. What JavaScript cannot freeze, such as a Map or bytes, is made anew at each
+   * access, so that nobody sees what another does to it.
+   */
   readonly meta: unknown;
   /** The node of the process: the only one that writes this entry. */
   readonly node: NodeId;

@@ -204,6 +204,21 @@ describe("the embedded broker bears bad clients", () => {
     await eventually(() => host.texts.includes("fine"));
   });
 
+  test("a client to which more is sent in one turn than may wait for it is cut off in the midst of that", async () => {
+    const host = await startHost({ pendingBytes: 1_000_000 });
+    const raw = new RawClient();
+    await raw.says("INFO");
+    const subscriptions = Array.from({ length: 500 }, (_, index) => `SUB t.many ${index}\r\n`).join("");
+    raw.socket.write(`CONNECT {"name":"flooder@1"}\r\n${subscriptions}PING\r\n`);
+    await raw.says("PONG");
+    raw.socket.write("PUB t.many 0\r\n\r\n".repeat(3_000));
+    await eventually(() => raw.closed);
+    const [warning = ""] = host.warnings;
+    const left = Number(/cut off flooder@1, which left (\d+) bytes unread/.exec(warning)?.[1]);
+    expect(left).toBeGreaterThan(1_000_000);
+    expect(left).toBeLessThan(1_001_000);
+  });
+
   test("there is a limit to clients and to subscriptions, and each is named", async () => {
     await startHost({ clients: 3, subscriptionsPerClient: 10 });
     const greedy = new RawClient();
@@ -218,6 +233,23 @@ describe("the embedded broker bears bad clients", () => {
     const fourth = new RawClient();
     await fourth.says("-ERR 'maximum connections exceeded'");
     await eventually(() => fourth.closed);
+  });
+
+  test("nothing that stands behind a refused command is carried out, though it came with it", async () => {
+    const host = await startHost({ subscriptionsPerClient: 10 });
+    await host.listen("t.ok");
+    const unreadable = new RawClient();
+    unreadable.socket.write('CONNECT {\r\nCONNECT {"name":"node@1"}\r\nSUB t.gone 1\r\nPUB t.ok 2\r\nno\r\n');
+    const greedy = new RawClient();
+    const tooMany = Array.from({ length: 11 }, (_, index) => `SUB t ${index}\r\n`).join("");
+    greedy.socket.write(`CONNECT {}\r\n${tooMany}SUB t.gone 11\r\n`);
+    await eventually(() => unreadable.closed && greedy.closed);
+    // A subscription left behind would answer for a node that is gone, and a name would stay taken.
+    host.connection.probe("t.gone");
+    await eventually(() => host.noResponders.includes("t.gone"));
+    await (await connectClient("node@1")).close();
+    await eventually(() => host.advisories.includes("node@1"));
+    expect(host.texts).toEqual([]);
   });
 
   test("it listens on 127.0.0.1 only", async () => {

@@ -66,6 +66,7 @@ export class ChurnRun {
     this.cluster = new MachineCluster({
       seed: options.seed,
       delayMs: [0.1, options.delayMs],
+      turnMs: [0, 3],
       times: { discoveryMs: 20 },
     });
     this.#random = this.cluster.random.fork("commands");
@@ -123,8 +124,7 @@ export class ChurnRun {
           visitor.leaving = node.request((request) => ({ kind: "retire", request }));
         }
       } else if (node.answers.has(visitor.leaving)) {
-        node.feed({ kind: "goodbye" });
-        node.kill();
+        node.leave();
         this.#visitors.splice(this.#visitors.indexOf(visitor), 1);
         this.#visits += 1;
       }

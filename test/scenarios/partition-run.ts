@@ -57,6 +57,7 @@ export class PartitionRun {
     this.cluster = new MachineCluster({
       seed,
       delayMs: [0.1, 20],
+      turnMs: [0, 3],
       resolverMs: [0, 2_000],
       resolver: (clash) => judge(clash, fraction(chance)),
     });

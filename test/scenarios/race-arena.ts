@@ -74,7 +74,7 @@ export class RaceArena {
     this.#mostDelayMs = mostDelayMs;
     // Time for a newcomer to hear of everybody: else it begins alone, and meets the others as sides of a partition do.
     const times = { discoveryMs: 5 * mostDelayMs };
-    this.cluster = new MachineCluster({ seed, delayMs: [0.1, mostDelayMs], times });
+    this.cluster = new MachineCluster({ seed, delayMs: [0.1, mostDelayMs], turnMs: [0, 3], times });
     this.#random = this.cluster.random.fork("race");
     this.#racers = this.cluster.startMany(RACERS);
     this.#pids = new Map(this.#racers.map((node) => [node, [node.spawn(), node.spawn()]]));
@@ -181,8 +181,7 @@ export class RaceArena {
         if (visitor.node.ready)
           visitor.leaving = visitor.node.request((request) => ({ kind: "retire", request }));
       } else if (visitor.node.answers.has(visitor.leaving)) {
-        visitor.node.feed({ kind: "goodbye" });
-        visitor.node.kill();
+        visitor.node.leave();
         this.#visitors.splice(this.#visitors.indexOf(visitor), 1);
         this.#visits += 1;
       }

@@ -60,6 +60,7 @@ export class ScopeNode {
       isGone: (node) => this.#gone.has(node),
       busConnected: () => true,
       send: (to, message) => {
+        if (message.kind !== "claim" && message.kind !== "granted") this.scope.flush();
         if (this.#up.has(to)) port.post(to, parcelOf(message));
       },
       broadcast: (message) => port.postToAll(parcelOf(message)),
@@ -72,6 +73,7 @@ export class ScopeNode {
       groupEvent: () => {},
       resolve: (clash, _resolver, details) => this.unresolved.push({ clash, details }),
       forgetResolver: () => {},
+      unsent: () => {},
     });
   }
 
@@ -95,18 +97,19 @@ export class ScopeNode {
     this.#requests += 1;
     this.unanswered += 1;
     this.scope.command(this.#port.nowMs(), (commands) => give(commands, this.#requests));
-    this.#endProcesses();
+    this.#endStep();
   }
 
   exit(pid: Pid): void {
     this.#ending.push({ pid, reason: { kind: "normal" } });
-    this.#endProcesses();
+    this.#endStep();
   }
 
   join(group: string, pid: Pid): void {
     const members = this.joined.get(group) ?? new Map<Pid, number>();
     this.joined.set(group, members.set(pid, (members.get(pid) ?? 0) + 1));
     this.scope.join(group, [pid], Value.undefined, this.#port.nowMs());
+    this.scope.flush();
   }
 
   leave(group: string, pid: Pid): void {
@@ -115,6 +118,7 @@ export class ScopeNode {
     if (joins > 1) members?.set(pid, joins - 1);
     else members?.delete(pid);
     this.scope.leaveGroup(group, [pid], this.#port.nowMs());
+    this.scope.flush();
   }
 
   beat(): void {
@@ -125,7 +129,7 @@ export class ScopeNode {
 
   tick(): void {
     this.scope.tick(this.#port.nowMs());
-    this.#endProcesses();
+    this.#endStep();
   }
 
   /** The resolver answers the clash it was shown first. */
@@ -136,7 +140,7 @@ export class ScopeNode {
     const outcome = { kind: "keep", winner, meta: undefined, losers: "exit" } as const;
     this.scope.names.resolved(next.clash, outcome, this.#port.nowMs());
     this.scope.settle(this.#port.nowMs());
-    this.#endProcesses();
+    this.#endStep();
   }
 
   greet(node: NodeId): void {
@@ -149,14 +153,14 @@ export class ScopeNode {
     // An echo of what was asked before proves nothing any more.
     this.#nonces.set(node, this.#nonceFor(node) + 1);
     this.scope.peerDown(node, { kind: "nodeDown", node, cause: "silent" }, this.#port.nowMs());
-    this.#endProcesses();
+    this.#endStep();
   }
 
   receive(from: NodeId, parcel: Parcel): void {
     if (parcel.kind === "hello") this.#hello(from, parcel.nonce, parcel.echo);
     else if (this.#up.has(from))
       for (const message of clusterMessages.decodeAll(parcel.bytes)) this.#message(from, message);
-    this.#endProcesses();
+    this.#endStep();
   }
 
   #hello(from: NodeId, nonce: number, echo: number): void {
@@ -195,7 +199,8 @@ export class ScopeNode {
     }
   }
 
-  #endProcesses(): void {
+  /** Carries out what the step has brought about, and sends what it wrote. */
+  #endStep(): void {
     for (let ended = this.#ending.shift(); ended !== undefined; ended = this.#ending.shift()) {
       const { pid, reason } = ended;
       const index = this.pids.indexOf(pid);
@@ -204,6 +209,7 @@ export class ScopeNode {
       for (const members of this.joined.values()) members.delete(pid);
       this.scope.processExited(pid, serialOfPid(pid), reason, this.#port.nowMs());
     }
+    this.scope.flush();
   }
 }
 

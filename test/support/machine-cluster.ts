@@ -16,6 +16,8 @@ export interface ClusterOptions {
   /** Each frame takes this long at least and at most, drawn for each frame, but never overtakes one of its own link. */
   readonly delayMs?: readonly [number, number];
   readonly times?: Partial<typeof DEFAULT_TIMES> & { readonly arbiterTimeoutMs?: number };
+  /** How long a turn lasts, at least and at most: what is sent in one leaves together. Each input is a turn when left out. */
+  readonly turnMs?: readonly [number, number];
   /** Answers at once when left out. */
   readonly resolver?: (clash: Clash) => { readonly winner: Pid | "none"; readonly losers: "exit" | "notify" };
   /** How long it takes to answer, at least and at most. At once when left out. */
@@ -157,6 +159,8 @@ export class MachineNode {
   #cancelTick: () => void = () => {};
   #inputs: NodeInput[] = [];
   #stepping = false;
+  #inTurn = false;
+  #wrote = false;
   #outbox: { to: NodeId | undefined; scope: string | undefined; messages: ClusterMessage[] }[] = [];
 
   constructor(
@@ -180,8 +184,29 @@ export class MachineNode {
       this.afterStep();
     }
     this.#stepping = false;
-    this.#flush();
+    this.#beginTurn();
     this.#setTick();
+  }
+
+  #beginTurn(): void {
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    const { turnMs } = this.#cluster.options;
+    if (turnMs === undefined) {
+      this.#endTurn();
+      return;
+    }
+    const [least, most] = turnMs;
+    this.#cluster.clock.after(least + fraction(this.#cluster.random) * (most - least), () => {
+      if (!this.dead) this.#endTurn();
+    });
+  }
+
+  #endTurn(): void {
+    if (this.#wrote) this.feed({ kind: "flush" });
+    this.#wrote = false;
+    this.#inTurn = false;
+    this.#flush();
   }
 
   spawn(): Pid {
@@ -238,6 +263,13 @@ export class MachineNode {
     return this.machine.names("default")?.whereis(name)?.pid;
   }
 
+  /** Says goodbye, after all that it had to say besides. */
+  leave(): void {
+    this.feed({ kind: "goodbye" });
+    this.#endTurn();
+    this.kill();
+  }
+
   /** SIGKILL: nothing is said. */
   kill(): void {
     this.dead = true;
@@ -255,6 +287,9 @@ export class MachineNode {
         return;
       case "probe":
         this.#cluster.probe(this, effect.node);
+        return;
+      case "wrote":
+        this.#wrote = true;
         return;
       case "answer":
         this.answers.set(effect.request, effect.answer);

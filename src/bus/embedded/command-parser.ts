@@ -27,7 +27,7 @@ const MAX_DIGITS = 9;
 
 /**
  * Reads the client's side of the NATS protocol from chunks split anywhere. Payloads are passed on as views, never decoded.
- * After a violation it takes nothing more.
+ * After a violation, or its close, it takes nothing more.
  */
 export class CommandParser {
   readonly #sink: CommandSink;
@@ -37,6 +37,7 @@ export class CommandParser {
   #heldBytes = 0;
   #neededBytes = 0;
   #violation: Violation | undefined;
+  #closed = false;
   /** Starts and ends of the fields of the present line. */
   readonly #fields = new Int32Array(MAX_FIELDS * 2);
 
@@ -47,7 +48,7 @@ export class CommandParser {
 
   /** @returns what was wrong, if anything was */
   push(chunk: Buffer): Violation | undefined {
-    if (this.#violation !== undefined) return this.#violation;
+    if (this.#isOver) return this.#violation;
     let buffer = chunk;
     if (this.#heldBytes > 0) {
       this.#held.push(chunk);
@@ -56,16 +57,26 @@ export class CommandParser {
       buffer = Buffer.concat(this.#held, this.#heldBytes);
     }
     const used = this.#parse(buffer);
-    const rest = buffer.length - used;
-    this.#heldBytes = this.#violation === undefined ? rest : 0;
+    this.#heldBytes = this.#isOver ? 0 : buffer.length - used;
     this.#held = this.#heldBytes > 0 ? [buffer.subarray(used)] : [];
     return this.#violation;
+  }
+
+  /** The sink has hung up: it is not to hear of what else stands in the present chunk either. */
+  close(): void {
+    this.#closed = true;
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  get #isOver(): boolean {
+    return this.#closed || this.#violation !== undefined;
   }
 
   /** @returns how many bytes are done with */
   #parse(buffer: Buffer): number {
     let at = 0;
-    while (at < buffer.length && this.#violation === undefined) {
+    while (at < buffer.length && !this.#isOver) {
       const lineEnd = buffer.indexOf(LF, at);
       if ((lineEnd < 0 ? buffer.length : lineEnd) - at > this.#limits.controlLineBytes) {
         return this.#refuse("Maximum Control Line Exceeded", at);

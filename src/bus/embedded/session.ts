@@ -75,7 +75,7 @@ export class Session implements CommandSink {
   /** Sends what is pending, then ends the connection. */
   hangUp(): void {
     this.flush();
-    this.#ended = true;
+    this.#end();
     this.#socket.end();
     this.#broker.endWithin(this.#socket);
     this.#broker.forget(this);
@@ -83,7 +83,7 @@ export class Session implements CommandSink {
 
   /** Whatever waits for it is dropped. */
   cut(): void {
-    this.#ended = true;
+    this.#end();
     this.#socket.destroy();
     this.#broker.forget(this);
   }
@@ -92,10 +92,7 @@ export class Session implements CommandSink {
   flush(): void {
     if (this.#outbox.length === 0 || this.#ended) return;
     this.#socket.write(this.#outbox.take());
-    if (this.#socket.writableLength > this.#limits.pendingBytes) {
-      this.#broker.onSlowClient(this.#name, this.#socket.writableLength);
-      this.cut();
-    }
+    if (this.#socket.writableLength > this.#limits.pendingBytes) this.#cutOff(this.#socket.writableLength);
   }
 
   /** @returns the subscriptions it leaves */
@@ -125,6 +122,8 @@ export class Session implements CommandSink {
     this.#broker.touch(this);
     subscription.delivered += 1;
     if (subscription.delivered === subscription.max) this.#remove(subscription);
+    // One turn's messages alone can be too many, where a client has many subscriptions to one subject.
+    if (this.#outbox.length > this.#limits.pendingBytes) this.#cutOff(this.#outbox.length);
   }
 
   /** Answers a request that nobody will, on the subscription that waits for it. */
@@ -201,6 +200,16 @@ export class Session implements CommandSink {
     }
     this.#broker.publish(this, subject, reply, headerBytes, body);
     this.#acknowledge();
+  }
+
+  #cutOff(pendingBytes: number): void {
+    this.#broker.onSlowClient(this.#name, pendingBytes);
+    this.cut();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#parser.close();
   }
 
   #remove(subscription: Subscription): void {

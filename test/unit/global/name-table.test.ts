@@ -44,6 +44,13 @@ describe("the name table", () => {
     expect(recorded.holder("x")).toBe(makePid(a, 1));
   });
 
+  test("shows a name whose metadata is no value, by a peer's fault, without it", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, { ...put("x"), meta: Value.fromBytes(Uint8Array.of(0xc1, 0xff)) });
+    expect(recorded.table.whereis("x")).toMatchObject({ name: "x", pid: makePid(a, 1), meta: undefined });
+    expect([...recorded.table.list()]).toHaveLength(1);
+  });
+
   test("keeps a superseded registration hidden behind a tombstone", () => {
     const recorded = new RecordedTable();
     const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;

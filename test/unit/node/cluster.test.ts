@@ -132,4 +132,16 @@ describe("scopes", () => {
     await expect(c.call({ name: "svc", scope: "jobs" }, 5)).rejects.toThrow(InvalidArgumentError);
     expect(a.nodes().map((node) => node.scopes.includes("jobs"))).toEqual([true, true, false]);
   });
+
+  test("a scope whose opening is refused at once leaves nothing behind", async () => {
+    const shells = new Shells("refused scopes");
+    const { parts } = await shells.startShell("a");
+    const { core, scopes } = parts;
+    const wait = { operation: "scope", timeoutMs: 1_000, signal: AbortSignal.abort(new Error("too late")) };
+    await expect(scopes.open("jobs", undefined, wait)).rejects.toThrow("too late");
+    expect(scopes.hasHash(core.subjects.scopeHash("jobs"))).toBe(false);
+    expect(core.machine.names("jobs")).toBeUndefined();
+    await shells.until(scopes.open("jobs", undefined, { operation: "scope", timeoutMs: 1_000 }));
+    expect(scopes.hasHash(core.subjects.scopeHash("jobs"))).toBe(true);
+  });
 });

@@ -14,8 +14,8 @@ function node(name: string, chance = 1): NodeId {
   return makeNodeId(name, makeIncarnation(1_700_000_000_000, [chance, 2]));
 }
 
-function segment(text: string): Segment {
-  return { stream: USER, messages: [Buffer.from(text)], bytes: Buffer.byteLength(text) };
+function segment(text: string, stream = USER): Segment {
+  return { stream, messages: [Buffer.from(text)], bytes: Buffer.byteLength(text) };
 }
 
 /** A sender, and the bytes of its frames. */
@@ -32,9 +32,13 @@ class Sender {
   }
 
   frame(subject = this.subjects.node(self), text = "hello"): { subject: string; data: Uint8Array } {
+    return this.frameOf([segment(text)], subject);
+  }
+
+  frameOf(segments: readonly Segment[], subject = this.subjects.node(self)) {
     this.sequence += 1;
     const envelope = { epoch: this.epoch, sequence: this.sequence, stamp };
-    return { subject, data: this.#writer.write(subject, envelope, [segment(text)]) };
+    return { subject, data: this.#writer.write(subject, envelope, segments) };
   }
 }
 
@@ -105,6 +109,19 @@ describe("what is not sound is dropped by its cause", () => {
     expect(admit(sender.frame())).toBeDefined();
     expect(admit(late)).toBeUndefined();
     expect(drops).toEqual(["replayed", "replayed", "stale"]);
+  });
+
+  test("state goes ahead of what users said before a drop, and neither passes twice", () => {
+    const { admit, drops } = makeGate();
+    const sender = new Sender();
+    const said = sender.frame();
+    const mixed = sender.frameOf([segment("s", STATE), segment("u")]);
+    const state = sender.frameOf([segment("s", STATE)]);
+    expect(admit(state)).toBeDefined();
+    expect(admit(said)).toBeDefined();
+    expect(admit(mixed)).toBeDefined();
+    for (const copy of [state, said, mixed]) expect(admit(copy)).toBeUndefined();
+    expect(drops).toEqual(["replayed", "replayed", "replayed"]);
   });
 
   test("another cluster, another layout, another addressee, another sender, too much", () => {

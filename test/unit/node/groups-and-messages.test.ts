@@ -139,6 +139,19 @@ describe("groups and messages", () => {
     expect(a.stats().pendingCalls).toBe(0);
   });
 
+  test("a pid with a number that no node gives out is that of no process", async () => {
+    const shells = new Shells("made-up pid");
+    const [a, b] = await shells.startAll("a", "b");
+    const madeUp = `${b.id}/zzzzzzzzzzz` as Pid;
+    const startedAtMs = shells.clock.now().monotonicMs;
+    await expect(shells.until(a.call(madeUp, 1))).rejects.toThrow(NoSuchProcessError);
+    expect(shells.clock.now().monotonicMs).toBe(startedAtMs);
+    a.send(madeUp, 1);
+    await shells.run(20);
+    expect(a.stats().messages.undelivered).toBe(1);
+    expect(b.stats().messages.malformed).toBe(0);
+  });
+
   test("a call times out, and one not begun by then is never begun", async () => {
     const shells = new Shells("call timeout");
     const [a, b] = await shells.startAll("a", "b");
@@ -209,6 +222,20 @@ describe("groups and messages", () => {
     expect(a.groups.list()).toEqual([]);
     process.exit();
     expect(() => a.groups.join("g", process)).toThrow(NoSuchProcessError);
+  });
+
+  test("a process that ends while its metadata is read joins nothing", async () => {
+    const shells = new Shells("ends in a getter");
+    const a = await shells.start("a");
+    const process = a.spawn();
+    const meta = {
+      get role() {
+        process.exit();
+        return "x";
+      },
+    };
+    expect(() => a.groups.join("g", process, { meta })).toThrow(NoSuchProcessError);
+    expect(a.groups.list()).toEqual([]);
   });
 
   test("pick: nearest, round robin, and by a key that moves little", async () => {

@@ -256,9 +256,17 @@ describe("the end", () => {
     expect(process.signal.aborted).toBe(true);
   });
 
-  test("a handler may end its own process and still answer, if it answers at once", async () => {
-    const { clock, send, spawn } = setUp();
-    const [now, later] = [new Reply(), new Reply()];
+  test("a handler that ends its own process answers no more, neither at once nor later", async () => {
+    const { clock, counts, send, spawn } = setUp();
+    const [now, later, thrown] = [new Reply(), new Reply(), new Reply()];
+    const fails = spawn((_message, { self }) => {
+      self.exit();
+      throw new Error("too late");
+    });
+    const alsoFails = spawn((_message, { self }) => {
+      self.exit();
+      throw new Error("too late");
+    });
     const quits = spawn((_message, { self }) => {
       self.exit();
       return "bye";
@@ -269,9 +277,13 @@ describe("the end", () => {
     });
     send(quits, 1, now);
     send(quitsLater, 1, later);
+    send(fails, 1, thrown);
+    send(alsoFails, 1);
     clock.runUntil(0);
     await settled();
-    expect(now.outcomes).toEqual(["bye"]);
+    expect(now.outcomes).toEqual(["noSuchProcess"]);
+    expect(thrown.outcomes).toEqual(["noSuchProcess"]);
+    expect(counts.failed).toBe(0);
     expect(later.outcomes).toEqual(["noSuchProcess"]);
   });
 

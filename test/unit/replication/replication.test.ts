@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { makeIncarnation, makeNodeId, type NodeId } from "../../../src/kernel/ids.ts";
-import { OPERATIONS_PER_MESSAGE, TAIL_OPERATIONS } from "../../../src/replication/limits.ts";
+import { OPERATIONS_PER_MESSAGE, RETRY_MS, TAIL_OPERATIONS } from "../../../src/replication/limits.ts";
 import type { ReplicationMessage } from "../../../src/replication/messages.ts";
 import { OwnLog } from "../../../src/replication/own-log.ts";
 import { Replication } from "../../../src/replication/replication.ts";
@@ -34,6 +34,7 @@ class Site {
       send: (to, message) => this.sent.push([to, message]),
       broadcast: (message) => this.sent.push(["all", message]),
       advanced: () => {},
+      unsent: () => {},
     });
   }
 
@@ -55,8 +56,10 @@ class Site {
 describe("a replicated log", () => {
   let owner: Site;
   let reader: Site;
+  let nowMs: number;
 
   beforeEach(() => {
+    nowMs = 0;
     owner = new Site(makeNodeId("owner", makeIncarnation(1, [0, 1])));
     reader = new Site(makeNodeId("reader", makeIncarnation(1, [0, 2])));
     owner.replication.peerUp(reader.id, 0);
@@ -72,7 +75,7 @@ describe("a replicated log", () => {
         [reader, owner],
       ] as const) {
         for (const [, message] of from.sent.splice(0)) {
-          if (!loses(message)) to.replication.message(from.id, message, 0);
+          if (!loses(message)) to.replication.message(from.id, message, nowMs);
         }
       }
     }
@@ -158,7 +161,8 @@ describe("a replicated log", () => {
         pieces += message.kind === "snapshot" ? 1 : 0;
         return message.kind === "snapshot" && pieces % 7 === 0;
       });
-      reader.replication.tick(round * 1_000);
+      nowMs = round * 1_000;
+      reader.replication.tick(nowMs);
     }
     exchange();
     same();
@@ -174,6 +178,34 @@ describe("a replicated log", () => {
     same();
     expect(reader.replication.counts).toMatchObject({ digestMismatches: 1, snapshots: 1 });
   });
+
+  test.each([
+    ["for what comes after", { kind: "need", scope: "default", after: 1, snapshot: false }],
+    ["for a snapshot", { kind: "need", scope: "default", after: 0, snapshot: true }],
+    ["for the same piece of a snapshot", { kind: "snapshotMore", scope: "default", id: 1, next: 3 }],
+    ["for a snapshot that is not held", { kind: "snapshotMore", scope: "default", id: 99, next: 3 }],
+  ] as const)(
+    "an asker that asks again and again %s is answered a few times, and later again",
+    (_, question) => {
+      const other = makeNodeId("other", makeIncarnation(1, [0, 3]));
+      owner.replication.peerUp(other, 0);
+      for (let value = 0; value < 40 * OPERATIONS_PER_MESSAGE; value += 1)
+        owner.replication.write({ key: `k${value}`, value });
+      owner.replication.flush();
+      const { counts } = owner.replication;
+      owner.replication.message(reader.id, { kind: "need", scope: "default", after: 0, snapshot: true }, 0);
+      owner.sent.length = 0;
+      for (let index = 0; index < 1_000; index += 1) owner.replication.message(reader.id, question, 0);
+      expect(owner.sent.length).toBeLessThanOrEqual(64);
+      expect(counts.questionsIgnored).toBeGreaterThan(900);
+      owner.sent.length = 0;
+      owner.replication.message(other, { kind: "need", scope: "default", after: 1, snapshot: false }, 0);
+      expect(owner.sent.length).toBeGreaterThan(0);
+      owner.sent.length = 0;
+      owner.replication.message(reader.id, question, RETRY_MS);
+      expect(owner.sent.length).toBeGreaterThan(0);
+    },
+  );
 
   test("starts from nothing with a peer that was down", () => {
     owner.write(1, 2, 3);

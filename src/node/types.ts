@@ -24,8 +24,15 @@ export interface WatchOptions {
 /** A process of this node, or the pid of one anywhere. */
 export type PidLike = Pid | Process;
 
+/** The holder of a name. */
+export interface NameAddress {
+  readonly name: string;
+  /** One that this node has opened. Default: `default`. */
+  readonly scope?: string | undefined;
+}
+
 /** Whom a message is for. A name stands for its holder at the time of sending, as this node knows it. */
-export type Address = Pid | Process | { readonly name: string; readonly scope?: string | undefined };
+export type Address = Pid | Process | NameAddress;
 
 /** Every member of a group. */
 export interface GroupAddress {
@@ -34,11 +41,7 @@ export interface GroupAddress {
 }
 
 /** What can be monitored. A name stands for its holder now. */
-export type MonitorTarget =
-  | Pid
-  | Process
-  | { readonly node: NodeId }
-  | { readonly name: string; readonly scope?: string | undefined };
+export type MonitorTarget = Pid | Process | { readonly node: NodeId } | NameAddress;
 
 /**
  * One running member of a cluster.

@@ -6,6 +6,8 @@ import type { Owner, Task } from "./owner.ts";
 export interface RequestsPort {
   readonly self: NodeId;
   readonly scope: string;
+  /** Whether this node is about to stop: drained, or stopping. */
+  isLeaving(): boolean;
   send(to: NodeId, message: RequestMessage): void;
   /** Gives back a registration that nobody waits for any more, if it still stands as it was granted. */
   giveBack(name: string, id: number): void;
@@ -106,7 +108,7 @@ export class Requests {
     for (const [request, asked] of [...this.#asked]) {
       if (asked.to !== node) continue;
       this.#asked.delete(request);
-      asked.done({ kind: "nodeDown", node });
+      asked.done({ kind: "nodeDown", node, leaving: undefined });
     }
     const served = this.#serving.get(node);
     if (served === undefined) return;
@@ -147,6 +149,10 @@ export class Requests {
       this.#finish(from, request, serving, { kind: "noSuchProcess" });
       return;
     }
+    if (this.#port.isLeaving() && this.#isNewHere(command)) {
+      this.#finish(from, request, serving, { kind: "nodeDown", node: this.#port.self, leaving: true });
+      return;
+    }
     const before = this.#owner.entry(command.name)?.id;
     const task = this.#owner.execute(command, 0, (outcome) => {
       serving.task = undefined;
@@ -160,6 +166,16 @@ export class Requests {
   #isOurs(command: Command): boolean {
     return (
       (command.kind !== "register" && command.kind !== "adopt") || nodeOfPid(command.pid) === this.#port.self
+    );
+  }
+
+  /** Whether it would give a name to a process of this node. What they have can still be changed, and given away. */
+  #isNewHere(command: Command): boolean {
+    const { self } = this.#port;
+    return (
+      command.kind === "register" ||
+      command.kind === "adopt" ||
+      (command.kind === "transfer" && nodeOfPid(command.to) === self)
     );
   }
 

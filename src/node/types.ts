@@ -137,8 +137,12 @@ export interface ClusterNode extends AsyncDisposable {
   stats(): NodeStats;
 
   /**
-   * Leaves in good order: refuses new registrations and joins, tells the processes (`draining`), hands its part in granting names
-   * to the others, waits until the mailboxes are empty, and stops.
+   * Leaves in good order: refuses joins and registrations of its processes, also those asked for by other nodes; tells the
+   * processes (`draining`); hands its part in granting names to the others; waits until they have taken note, the mailboxes are
+   * empty, and no handler and no `onNotice` runs; and stops. All else goes on until then: messages and calls, `spawn`, `scope`, registering processes of other nodes.
+   *
+   * Names do not move by themselves: give them away when `onNotice` is told `draining`, by `names.transfer` in the promise that
+   * it returns; else they are free when the node has stopped. A handler that awaits `drain()` waits for itself, until the deadline.
    */
   drain(options?: DrainOptions): Promise<void>;
 
@@ -209,7 +213,7 @@ export interface SpawnOptions {
   readonly mailbox?: number | undefined;
   /** What a throw of the handler does: `continue` (the default), or `exit`, with reason `error`. */
   readonly onError?: "continue" | "exit" | undefined;
-  /** Told when the process loses a name, and when the node is about to stop. */
+  /** Told when the process loses a name, and when the node drains, which waits for a promise that it returns. */
   readonly onNotice?: ((notice: Notice, context: { readonly self: Process }) => void) | undefined;
 }
 
@@ -261,7 +265,7 @@ export interface Names {
    * Registers a name for a live process, anywhere. For the pid that holds it already it sets the metadata.
    *
    * @throws NameTakenError when a live process holds it
-   * @throws NoSuchProcessError when the process is dead, NodeDownError when its node is
+   * @throws NoSuchProcessError when the process is dead, NodeDownError when its node is, or is leaving
    * @throws LimitExceededError over `limits.metadataBytes` or `limits.namesPerNode`
    * @throws NotLocalError when `resolve` is given for a process of another node
    */

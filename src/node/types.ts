@@ -259,6 +259,11 @@ export interface ResolvedRegisterOptions extends RegisterOptions {
 /**
  * One name, one process, over the whole scope: `:global`, as far as it stays available in a partition. Each node holds all of it.
  * Waits time out after `limits.registerMs`, unless `timeoutMs` says otherwise.
+ *
+ * Whatever goes by a name that is held already (`update`, `transfer`, `unregister`, `whereis`, an address `{ name }`) goes by what
+ * this node knows, and news takes a moment. Right after another node has registered a name it may be unknown here. It is known
+ * after that node's `settled()`, after `waitFor` here, and to whoever is told by a message of the process's own node: messages
+ * do not overtake what their node wrote.
  */
 export interface Names {
   /**
@@ -276,12 +281,21 @@ export interface Names {
    * Computes new metadata from the present, and sets it if nobody has set it meanwhile; else computes again.
    *
    * @param change pure, for it may run several times; a throw rejects, and changes nothing
-   * @throws NoSuchNameError when nobody holds it
+   * @throws NoSuchNameError when nobody holds it, as far as this node knows
+   * @throws NodeDownError when the holder's node is lost meanwhile
    */
   update(name: string, change: (meta: unknown) => unknown, options?: WaitingOptions): Promise<Registration>;
-  /** Gives the name to another process, without a moment in which nobody holds it. */
+  /**
+   * Gives the name to another process, without a moment in which nobody holds it. The metadata goes with it.
+   *
+   * @throws NoSuchNameError when nobody holds it, as far as this node knows
+   * @throws NoSuchProcessError when the new holder is dead, NodeDownError when its node is, or is leaving
+   */
   transfer(name: string, to: PidLike, options?: WaitingOptions): Promise<Registration>;
-  /** Frees the name; any node may. With `pid`: only if it is still that one's. False when there was nothing to free. */
+  /**
+   * Frees the name; any node may. With `pid`: only if it is still that one's. False: there was nothing to free, as far as this
+   * node knows.
+   */
   unregister(name: string, options?: UnregisterOptions): Promise<boolean>;
   /** The holder, as this node knows it. */
   whereis(name: string): Registration | undefined;

@@ -141,7 +141,10 @@ export class DuplicateNodeError extends RollcallError {
   }
 }
 
-/** The node was stopped, or its bus connection has closed for good. */
+/**
+ * The node was stopped, or drains and takes no new work, or its bus connection has closed for good. From `startNode`: the bus
+ * could not be reached, or its port is taken by something else. The message says which.
+ */
 export class BusClosedError extends RollcallError {
   readonly code = "BUS_CLOSED";
 

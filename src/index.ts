@@ -43,6 +43,7 @@ export type {
   Monitor,
   MonitorTarget,
   MulticallResult,
+  NameAddress,
   Names,
   NodeClosed,
   PickStrategy,

@@ -20,18 +20,25 @@ export function checkBusOptions<T>(
   if (issue?.code === "unrecognized_keys") {
     throw new InvalidArgumentError(
       `${owner}.${issue.keys[0] ?? ""}`,
-      undefined,
-      `nothing: the options are ${known}`,
+      // It may be a password under a wrong name.
+      "(given)",
+      `nothing: there is no option ${issue.keys[0] ?? ""}; there are ${known}`,
     );
   }
   const [first, ...rest] = issue?.path ?? [];
   if (issue === undefined || first === undefined) {
-    throw new InvalidArgumentError(owner, "these options", issue?.message ?? `an object with ${known}`);
+    throw new InvalidArgumentError(owner, kindOf(options), `an object with the options ${known}`);
   }
   const name = String(first);
   const path = rest.reduce<string>((path, key) => `${path}[${String(key)}]`, `${owner}.${name}`);
   const value = secret.has(name) ? "(hidden)" : valueAt(options, issue.path);
   throw new InvalidArgumentError(path, value, takes[name] ?? issue.message);
+}
+
+/** Not the value: the URL of a server may hold a password. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "(an array)";
+  return value === null ? "(null)" : `(a ${typeof value})`;
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {

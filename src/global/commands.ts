@@ -141,7 +141,7 @@ export class Commands {
     } else if (this.#port.isUp(owner)) {
       pending.cancel = this.#requests.ask(owner, command, this.#port.nowMs(), done);
     } else {
-      done({ kind: "nodeDown", node: owner });
+      done({ kind: "nodeDown", node: owner, leaving: undefined });
     }
   }
 
@@ -199,7 +199,10 @@ export class Commands {
       case "nodeDown":
         // What a dead node held is free already.
         if (command.kind === "unregister") this.#answer(request, { kind: "flag", value: false });
-        else this.#answer(request, { kind: "error", error: new NodeDownError(outcome.node) });
+        else {
+          const error = new NodeDownError(outcome.node, outcome.leaving === true ? "leaving" : "down");
+          this.#answer(request, { kind: "error", error });
+        }
         return;
       case "limit": {
         const what = `${this.#port.self} cannot take the name`;

@@ -113,6 +113,10 @@ export class Handover {
     return waiting.map((peer) => peer.id);
   }
 
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
   get left(): boolean {
     if (!this.#leaving) return false;
     for (const peer of this.#peers.values()) {

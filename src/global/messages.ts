@@ -105,7 +105,8 @@ const outcome = oneOf({
   taken: [3, { holder: optional(pid) }],
   noSuchName: [4, {}],
   noSuchProcess: [5, {}],
-  nodeDown: [6, { node: nodeId }],
+  /** `leaving`: it answered that itself, for it is about to stop. */
+  nodeDown: [6, { node: nodeId, leaving: optional(flag) }],
   limit: [7, { limit: text, allowed: nat }],
   /** The process lives elsewhere now: the same question goes to that node. */
   elsewhere: [8, { owner: nodeId, id: nat, position: nat }],

@@ -93,7 +93,7 @@ export function makeNameParts(port: NameMachinePort, hooks: NameHooks): NamePart
     owner.claimEnded(handle, end),
   );
   const owner: Owner = makeOwner(port, hooks, table, claims, (...asked) => requests.ask(...asked));
-  const requests = makeRequests(port, owner);
+  const requests = makeRequests(port, owner, handover);
   const { promises, decider } = makeDeciding(port, hooks, table, owner);
   const commands = new Commands(
     {
@@ -188,9 +188,10 @@ function makeOwner(
   });
 }
 
-function makeRequests(port: NameMachinePort, owner: Owner): Requests {
+function makeRequests(port: NameMachinePort, owner: Owner, handover: Handover): Requests {
   const send = (to: NodeId, message: NameMessage) => port.send(to, message);
-  return new Requests({ self: port.self, scope: port.scope, send }, owner);
+  const isLeaving = () => handover.leaving;
+  return new Requests({ self: port.self, scope: port.scope, isLeaving, send }, owner);
 }
 
 function makeDeciding(port: NameMachinePort, hooks: NameHooks, table: NameTable, owner: Owner) {

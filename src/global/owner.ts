@@ -256,7 +256,7 @@ export class Owner {
     } else if (node === this.#port.self) {
       this.#claim(task, command.name, command.to, true, entry);
     } else if (!this.#port.isUp(node)) {
-      this.#finish(task, { kind: "nodeDown", node });
+      this.#finish(task, { kind: "nodeDown", node, leaving: undefined });
     } else {
       task.cancel = this.#port.adopt(command.to, entry, (outcome) => {
         const moved = outcome.kind === "registered";

@@ -7,6 +7,8 @@ import type { Task } from "./owner-port.ts";
 export interface RequestsPort {
   readonly self: NodeId;
   readonly scope: string;
+  /** Whether this node is about to stop: drained, or stopping. */
+  isLeaving(): boolean;
   send(to: NodeId, message: RequestMessage): void;
 }
 
@@ -124,7 +126,7 @@ export class Requests {
       this.#asked.delete(request);
       // The caller is told that it failed: it must not turn out to stand.
       if (asked.command.kind === "register") abandoned.push(request);
-      asked.done({ kind: "nodeDown", node });
+      asked.done({ kind: "nodeDown", node, leaving: undefined });
     }
     if (abandoned.length > 0) keepFew(this.#abandonedAtDown, node, abandoned.slice(-ANSWERS_KEPT));
     const served = this.#serving.get(node);
@@ -174,6 +176,10 @@ export class Requests {
       this.#finish(from, request, serving, { kind: "noSuchProcess" });
       return;
     }
+    if (this.#port.isLeaving() && this.#isNewHere(command)) {
+      this.#finish(from, request, serving, { kind: "nodeDown", node: this.#port.self, leaving: true });
+      return;
+    }
     const before = this.#owner.entry(command.name)?.id;
     const task = this.#owner.execute(command, 0, (outcome) => {
       serving.task = undefined;
@@ -188,6 +194,16 @@ export class Requests {
   #isOurs(command: Command): boolean {
     return (
       (command.kind !== "register" && command.kind !== "adopt") || nodeOfPid(command.pid) === this.#port.self
+    );
+  }
+
+  /** Whether it would give a name to a process of this node. What they have can still be changed, and given away. */
+  #isNewHere(command: Command): boolean {
+    const { self } = this.#port;
+    return (
+      command.kind === "register" ||
+      command.kind === "adopt" ||
+      (command.kind === "transfer" && nodeOfPid(command.to) === self)
     );
   }
 

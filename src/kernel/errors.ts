@@ -74,12 +74,20 @@ export class NotLocalError extends RollcallError {
   }
 }
 
-/** The node is not reachable from here. What it was asked to do may or may not have happened. */
+/**
+ * The node is not reachable from here: what it was asked to do may or may not have happened. Or it is leaving (`drain`, `stop`)
+ * and said so: then its processes get no more names, and nothing has happened.
+ */
 export class NodeDownError extends RollcallError {
   readonly code = "NODE_DOWN";
 
-  constructor(readonly node: NodeId) {
-    super(`node ${node} is down`);
+  constructor(
+    readonly node: NodeId,
+    why: "down" | "leaving" = "down",
+  ) {
+    super(
+      why === "down" ? `node ${node} is down` : `node ${node} is leaving, and takes no more registrations`,
+    );
   }
 }
 
@@ -133,7 +141,10 @@ export class DuplicateNodeError extends RollcallError {
   }
 }
 
-/** The node was stopped, or its bus connection has closed for good. */
+/**
+ * The node was stopped, or drains and takes no new work, or its bus connection has closed for good. From `startNode`: the bus
+ * could not be reached, or its port is taken by something else. The message says which.
+ */
 export class BusClosedError extends RollcallError {
   readonly code = "BUS_CLOSED";
 

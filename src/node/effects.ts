@@ -59,7 +59,7 @@ export class Effects {
         processes.find(effect.pid)?.exit(effect.reason);
         return;
       case "notify":
-        pump.afterwards(() => processes.find(effect.pid)?.notify(effect.notice));
+        pump.afterwards(() => void processes.find(effect.pid)?.notify(effect.notice));
         return;
       case "nameEvent":
         scopes.get(effect.scope)?.names.hub.emit(nameIn(effect.event), effect.event);

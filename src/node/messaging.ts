@@ -45,7 +45,9 @@ export class Messaging {
   ): Promise<MulticallResult<unknown>> {
     const { limits, machine, message: limit, processes } = this.#core;
     const addresses: readonly Address[] = isList(to) ? [...to] : membersOf(machine, to);
-    const pids = addresses.map((address) => resolveAddress(machine, address));
+    const pids = addresses.map((address, index) =>
+      resolveAddress(machine, address, isList(to) ? `to[${index}]` : "to"),
+    );
     const from = checkFrom(processes, options?.from);
     const value = Value.encode(message, limit, "message");
     const wait = waiting("multicall", options, limits.callMs);

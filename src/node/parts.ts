@@ -11,7 +11,7 @@ import { Deadlines } from "./deadlines.ts";
 import { EarlyMessages } from "./early-messages.ts";
 import { Effects } from "./effects.ts";
 import { FrameWriter, Seal } from "./frame.ts";
-import { FrameGate } from "./frame-gate.ts";
+import { DROP_CAUSES, type DropCause, FrameGate } from "./frame-gate.ts";
 import { Inbox } from "./inbox.ts";
 import { LogLimiter } from "./log-limiter.ts";
 import { safeLogger } from "./logger.ts";
@@ -205,6 +205,12 @@ function makeInbox(core: NodeCore, scopes: Scopes, deadlines: Deadlines, log: Lo
   return new Inbox({ core, scopes, clusterMessages, early, replies: { outbox, message, onReplyDropped } });
 }
 
+const OTHER_SECRET =
+  ": another node of this cluster name signs with another secret, or only one of the two signs";
+const DROPPED = Object.fromEntries(
+  DROP_CAUSES.map((cause) => [cause, `frames are dropped (${cause})${cause === "mac" ? OTHER_SECRET : ""}`]),
+) as Readonly<Record<DropCause, string>>;
+
 function makeGate(core: NodeCore, scopes: Scopes, seal: Seal | undefined, log: LogLimiter): FrameGate {
   const { counts, logger, machine, self, subjects } = core;
   const name = nameOfNode(self);
@@ -229,7 +235,7 @@ function makeGate(core: NodeCore, scopes: Scopes, seal: Seal | undefined, log: L
       counts.dropped[cause] += 1;
       // Copies of what was sent around a reconnect come again by design.
       if (cause === "replayed" || cause === "stale") logger.debug({ cause, subject }, "a frame is dropped");
-      else log.warn({ cause, subject }, `frames are dropped: ${cause}`);
+      else log.warn({ cause, subject, sender: subject.split(".").at(-1) }, DROPPED[cause]);
     },
   });
 }

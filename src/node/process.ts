@@ -118,16 +118,18 @@ export class LocalProcess implements Process, Runnable {
     return true;
   }
 
-  notify(notice: Notice): void {
+  /** Gives a promise if its own code does, which never rejects. */
+  notify(notice: Notice): Promise<unknown> | undefined {
     const { onNotice } = this.#settings;
-    if (onNotice === undefined || !this.alive) return;
+    if (onNotice === undefined || !this.alive) return undefined;
     try {
       const result: unknown = onNotice(notice, { self: this });
       if (isThenable(result))
-        Promise.resolve(result).catch((error: unknown) => this.#host.failed(this, error));
+        return Promise.resolve(result).catch((error: unknown) => this.#host.failed(this, error));
     } catch (error) {
       this.#host.failed(this, error);
     }
+    return undefined;
   }
 
   runSome(budget: Budget): boolean {

@@ -1,4 +1,5 @@
 import type { ResolverOutcome } from "../global/clash-decider.ts";
+import { InvalidArgumentError } from "../kernel/errors.ts";
 import { Value } from "../kernel/value.ts";
 import type { ByteLimit } from "../kernel/value-walk.ts";
 import { keepOldest } from "../resolve/resolvers.ts";
@@ -7,6 +8,10 @@ import { checkVerdict } from "../resolve/verdict.ts";
 import type { Logger } from "./logger.ts";
 import type { ResolverRef } from "./machine-types.ts";
 import type { Counts } from "./stats.ts";
+
+const A_VERDICT =
+  "{ keep, losers, meta? }, where keep is the pid of a contender and losers " +
+  '"exit" or "notify", or { keep: "none", notify }, where notify is true or false';
 
 export interface ResolverTableOptions {
   readonly metadata: ByteLimit;
@@ -58,7 +63,8 @@ export class ResolverTable {
 
   #read(given: unknown, clash: Clash): ResolverOutcome {
     const verdict = checkVerdict(given, clash);
-    if (verdict === undefined) return this.#failed(clash, new TypeError("it gave no verdict on this clash"));
+    if (verdict === undefined)
+      return this.#failed(clash, new InvalidArgumentError("verdict", given, A_VERDICT));
     if ("notify" in verdict) return { kind: "none", notify: verdict.notify };
     try {
       const meta =

@@ -35,6 +35,8 @@ import type {
   WatchOptions,
 } from "./types.ts";
 
+const A_TARGET = "a pid, a process, { node }, or { name, scope? }";
+
 /** A node that has started, for users. */
 export class RunningNode implements ClusterNode {
   readonly id: NodeId;
@@ -92,14 +94,15 @@ export class RunningNode implements ClusterNode {
     this.#shell.checkOpen();
     const { monitors } = this.#parts;
     if (typeof target === "object" && target !== null && !("pid" in target)) {
-      if ("node" in target) return monitors.ofNode(checkNodeId(target.node));
+      if ("node" in target) return monitors.ofNode(checkNodeId(target.node, "target.node"));
       if ("name" in target) {
         const { machine, self } = this.#parts.core;
-        const holder = holderOf(machine, target.name, target.scope);
+        const holder = holderOf(machine, target, "target");
         if (holder === undefined)
           return MonitorTable.fired({ node: self, reason: { kind: "noSuchProcess" } });
         return monitors.ofPid(holder);
       }
+      throw new InvalidArgumentError("target", target, A_TARGET);
     }
     return monitors.ofPid(toPid(target, "target"));
   }

@@ -24,8 +24,15 @@ export interface WatchOptions {
 /** A process of this node, or the pid of one anywhere. */
 export type PidLike = Pid | Process;
 
+/** The holder of a name. */
+export interface NameAddress {
+  readonly name: string;
+  /** One that this node has opened. Default: `default`. */
+  readonly scope?: string | undefined;
+}
+
 /** Whom a message is for. A name stands for its holder at the time of sending, as this node knows it. */
-export type Address = Pid | Process | { readonly name: string; readonly scope?: string | undefined };
+export type Address = Pid | Process | NameAddress;
 
 /** Every member of a group. */
 export interface GroupAddress {
@@ -34,11 +41,7 @@ export interface GroupAddress {
 }
 
 /** What can be monitored. A name stands for its holder now. */
-export type MonitorTarget =
-  | Pid
-  | Process
-  | { readonly node: NodeId }
-  | { readonly name: string; readonly scope?: string | undefined };
+export type MonitorTarget = Pid | Process | { readonly node: NodeId } | NameAddress;
 
 /**
  * One running member of a cluster.
@@ -134,8 +137,12 @@ export interface ClusterNode extends AsyncDisposable {
   stats(): NodeStats;
 
   /**
-   * Leaves in good order: refuses new registrations and joins, tells the processes (`draining`), hands its part in granting names
-   * to the others, waits until the mailboxes are empty, and stops.
+   * Leaves in good order: refuses joins and registrations of its processes, also those asked for by other nodes; tells the
+   * processes (`draining`); hands its part in granting names to the others; waits until they have taken note, the mailboxes are
+   * empty, and no handler and no `onNotice` runs; and stops. All else goes on until then: messages and calls, `spawn`, `scope`, registering processes of other nodes.
+   *
+   * Names do not move by themselves: give them away when `onNotice` is told `draining`, by `names.transfer` in the promise that
+   * it returns; else they are free when the node has stopped. A handler that awaits `drain()` waits for itself, until the deadline.
    */
   drain(options?: DrainOptions): Promise<void>;
 
@@ -206,7 +213,7 @@ export interface SpawnOptions {
   readonly mailbox?: number | undefined;
   /** What a throw of the handler does: `continue` (the default), or `exit`, with reason `error`. */
   readonly onError?: "continue" | "exit" | undefined;
-  /** Told when the process loses a name, and when the node is about to stop. */
+  /** Told when the process loses a name, and when the node drains, which waits for a promise that it returns. */
   readonly onNotice?: ((notice: Notice, context: { readonly self: Process }) => void) | undefined;
 }
 
@@ -252,13 +259,18 @@ export interface ResolvedRegisterOptions extends RegisterOptions {
 /**
  * One name, one process, over the whole scope: `:global`, as far as it stays available in a partition. Each node holds all of it.
  * Waits time out after `limits.registerMs`, unless `timeoutMs` says otherwise.
+ *
+ * Whatever goes by a name that is held already (`update`, `transfer`, `unregister`, `whereis`, an address `{ name }`) goes by what
+ * this node knows, and news takes a moment. Right after another node has registered a name it may be unknown here. It is known
+ * after that node's `settled()`, after `waitFor` here, and to whoever is told by a message of the process's own node: messages
+ * do not overtake what their node wrote.
  */
 export interface Names {
   /**
    * Registers a name for a live process, anywhere. For the pid that holds it already it sets the metadata.
    *
    * @throws NameTakenError when a live process holds it
-   * @throws NoSuchProcessError when the process is dead, NodeDownError when its node is
+   * @throws NoSuchProcessError when the process is dead, NodeDownError when its node is, or is leaving
    * @throws LimitExceededError over `limits.metadataBytes` or `limits.namesPerNode`
    * @throws NotLocalError when `resolve` is given for a process of another node
    */
@@ -269,12 +281,21 @@ export interface Names {
    * Computes new metadata from the present, and sets it if nobody has set it meanwhile; else computes again.
    *
    * @param change pure, for it may run several times; a throw rejects, and changes nothing
-   * @throws NoSuchNameError when nobody holds it
+   * @throws NoSuchNameError when nobody holds it, as far as this node knows
+   * @throws NodeDownError when the holder's node is lost meanwhile
    */
   update(name: string, change: (meta: unknown) => unknown, options?: WaitingOptions): Promise<Registration>;
-  /** Gives the name to another process, without a moment in which nobody holds it. */
+  /**
+   * Gives the name to another process, without a moment in which nobody holds it. The metadata goes with it.
+   *
+   * @throws NoSuchNameError when nobody holds it, as far as this node knows
+   * @throws NoSuchProcessError when the new holder is dead, NodeDownError when its node is, or is leaving
+   */
   transfer(name: string, to: PidLike, options?: WaitingOptions): Promise<Registration>;
-  /** Frees the name; any node may. With `pid`: only if it is still that one's. False when there was nothing to free. */
+  /**
+   * Frees the name; any node may. With `pid`: only if it is still that one's. False: there was nothing to free, as far as this
+   * node knows.
+   */
   unregister(name: string, options?: UnregisterOptions): Promise<boolean>;
   /** The holder, as this node knows it. */
   whereis(name: string): Registration | undefined;

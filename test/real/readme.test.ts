@@ -1,8 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
+import { Programs } from "../support/program.ts";
 
 const README = readFileSync("README.md", "utf8");
 const BLOCKS = [...README.matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
@@ -15,72 +14,17 @@ function blockAfter(words: string): string {
   return found?.[1] ?? "";
 }
 
-/** A program that runs as a reader would run it: in an OS process of its own, importing the built package by its name. */
-class Program {
-  output = "";
-  exitCode: number | null | undefined;
-  readonly #child: ChildProcessWithoutNullStreams;
-
-  constructor(file: string, ...words: string[]) {
-    this.#child = spawn(process.execPath, [file, ...words]);
-    this.#child.stdout.on("data", (data: Buffer) => {
-      this.output += data.toString();
-    });
-    this.#child.stderr.on("data", (data: Buffer) => {
-      this.output += data.toString();
-    });
-    this.#child.on("exit", (code) => {
-      this.exitCode = code;
-    });
-  }
-
-  type(line: string): void {
-    this.#child.stdin.write(`${line}\n`);
-  }
-
-  close(): void {
-    this.#child.stdin.end();
-  }
-
-  async says(words: string): Promise<void> {
-    await eventually(() => this.output.includes(words), { withinMs: 20_000 });
-  }
-
-  interrupt(): void {
-    this.#child.kill("SIGINT");
-  }
-
-  kill(): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
 describe("the README", () => {
-  let folder: string;
-  let programs: Program[];
+  let programs: Programs;
 
   beforeEach(() => {
-    // Inside the package, where its own name resolves to what was built.
-    mkdirSync(".tmp", { recursive: true });
-    folder = mkdtempSync(join(".tmp", "readme-"));
-    programs = [];
+    programs = new Programs("readme");
   });
 
-  afterEach(() => {
-    for (const program of programs) program.kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  function run(name: string, code: string, ...words: string[]): Program {
-    const file = join(folder, `${name}.mjs`);
-    writeFileSync(file, code);
-    const program = new Program(file, ...words);
-    programs.push(program);
-    return program;
-  }
+  afterEach(() => programs.end());
 
   test("its first example runs, says what it should, and ends by itself", async () => {
-    const example = run("example", BLOCKS[0] ?? "");
+    const example = programs.run("example", BLOCKS[0] ?? "");
     await eventually(() => example.exitCode !== undefined, { withinMs: 30_000 });
     expect(example.output).toBe("an apple costs 12\nshop hears: closing time\nprices is gone: normal\n");
     expect(example.exitCode).toBe(0);
@@ -90,9 +34,9 @@ describe("the README", () => {
   });
 
   test("its named service is called from another process, and ends when interrupted", async () => {
-    const service = run("service", blockAfter("`service.mjs`; run it"));
+    const service = programs.run("service", blockAfter("`service.mjs`; run it"));
     await service.says("serving");
-    const client = run("client", blockAfter("`client.mjs`, in another"));
+    const client = programs.run("client", blockAfter("`client.mjs`, in another"));
     await client.says("the sum is 5");
     expect(client.output).toContain("{ version: 1 }");
     await eventually(() => client.exitCode === 0, { withinMs: 10_000 });
@@ -102,9 +46,9 @@ describe("the README", () => {
 
   test("its chat tells who joins, who speaks and who leaves", async () => {
     const code = blockAfter("`chat.mjs NICK`");
-    const ann = run("ann", code, "ann");
+    const ann = programs.run("ann", code, "ann");
     await ann.says("here: ann");
-    const bob = run("bob", code, "bob");
+    const bob = programs.run("bob", code, "bob");
     await ann.says("* bob joined");
     bob.type("hello");
     await ann.says("bob: hello");

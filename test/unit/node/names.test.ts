@@ -43,6 +43,30 @@ describe("names", () => {
     await expect(a.names.update("nobody", () => 1)).rejects.toThrow(NoSuchNameError);
   });
 
+  test("update, transfer and unregister act on what the node knows: by a message of the holder's node it knows", async () => {
+    const shells = new Shells("what a node knows");
+    const [a, b] = await shells.startAll("a", "b");
+    const holder = a.spawn();
+    await shells.until(a.names.register("n", holder));
+    // In this turn the news has not left its node yet.
+    expect(await shells.until(b.names.unregister("n"))).toBe(false);
+    await shells.until(a.names.unregister("n"));
+
+    await shells.until(a.names.register("n", holder));
+    const late = [b.names.update("n", () => 1), b.names.transfer("n", b.spawn())];
+    for (const promise of late) await expect(promise).rejects.toThrow(NoSuchNameError);
+    await shells.until(a.names.unregister("n"));
+
+    for (let round = 0; round < 20; round += 1) {
+      const told = b.spawn(() => b.names.unregister("n"));
+      await shells.until(a.names.register("n", holder));
+      expect(await shells.until(a.call(told, "free it"))).toBe(true);
+    }
+    await shells.until(a.names.register("n", holder));
+    await shells.until(a.settled());
+    expect(await shells.until(b.names.unregister("n"))).toBe(true);
+  });
+
   test("waitFor resolves when the name has a holder, and gives up in time", async () => {
     const shells = new Shells("waitFor");
     const [a, b] = await shells.startAll("a", "b");

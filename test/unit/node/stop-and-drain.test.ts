@@ -115,6 +115,67 @@ describe("the end", () => {
     expect(await a.closed).toEqual({ kind: "stopped" });
   });
 
+  test("a draining node takes no names that others want its processes to have, and still gives its own away", async () => {
+    const shells = new Shells("drain and others");
+    const [a, b, c] = await shells.startAll("a", "b", "c");
+    const moved: Promise<unknown>[] = [];
+    const [heir, hers] = [b.spawn(), b.spawn()];
+    const handler = (message: unknown) => (message === "hang" ? new Promise(() => {}) : message);
+    const leaving = a.spawn(handler, {
+      onNotice: ({ kind }) => {
+        if (kind === "draining") moved.push(a.names.transfer("service", heir));
+      },
+    });
+    const other = a.spawn();
+    for (const name of ["service", "kept"]) await shells.until(a.names.register(name, leaving));
+    await shells.until(b.names.register("hers", hers));
+    await shells.until(Promise.all([a.settled(), b.settled()]));
+    a.send(leaving, "hang");
+    const drained = a.drain({ deadlineMs: 4_000 });
+    await shells.run(100);
+    expect(await shells.until(Promise.all(moved))).toMatchObject([{ pid: heir.pid }]);
+    for (const node of [b, c]) {
+      const asked = [
+        node.names.register("late", leaving),
+        node.names.reregister("hers", leaving),
+        node.names.transfer("hers", leaving),
+        node.names.transfer("kept", other),
+      ];
+      for (const promise of asked.map((each) => each.catch((thrown: unknown) => thrown))) {
+        const error = await shells.until(promise, 1_000);
+        expect(error).toBeInstanceOf(NodeDownError);
+        expect(error).toMatchObject({
+          node: a.id,
+          message: `node ${a.id} is leaving, and takes no more registrations`,
+        });
+      }
+      expect(node.names.whereis("hers")?.pid).toBe(hers.pid);
+      expect(await shells.until(node.names.update("kept", () => node.name))).toMatchObject({
+        meta: node.name,
+      });
+    }
+    expect(await shells.until(b.names.unregister("kept"))).toBe(true);
+    await shells.until(drained);
+    expect(c.names.whereis("service")?.pid).toBe(heir.pid);
+  });
+
+  test("an idle node that drains has given its names away when it is gone, if its processes do so when told", async () => {
+    const shells = new Shells("drain and transfer");
+    const [a, b, c] = await shells.startAll("a", "b", "c");
+    const heir = b.spawn();
+    const names = Array.from({ length: 50 }, (_, index) => `service ${index}`);
+    const leaving = a.spawn(undefined, {
+      onNotice: async () => {
+        for (const name of names) await a.names.transfer(name, heir);
+      },
+    });
+    for (const name of names) await shells.until(a.names.register(name, leaving));
+    await shells.until(a.settled());
+    await shells.until(a.drain());
+    await shells.run(100);
+    for (const name of names) expect(c.names.whereis(name)?.pid).toBe(heir.pid);
+  });
+
   test("drain does not wait beyond its deadline", async () => {
     const shells = new Shells("drain deadline");
     const a = await shells.start("a");

@@ -37,6 +37,7 @@ export class NodeMachine implements NodeMachinePort {
   #ready = false;
   /** Something was written that has not been sent. */
   #unsent = false;
+  #unsentEnd = false;
   #stampsRefused = 0;
   #strangerMessages = 0;
 
@@ -54,6 +55,9 @@ export class NodeMachine implements NodeMachinePort {
       namesPerNode: limits.namesPerNode,
       emit: (effect) => this.#emit(effect),
       unsent: () => this.#wrote(),
+      unsentEnd: () => {
+        this.#unsentEnd = true;
+      },
       nextStamp: () => this.#hlc.next(this.#now),
       isAlive: (pid) => nodeOfPid(pid) === self && this.#locals.isAlive(serialOfPid(pid)),
       isSuspect: (node) => this.#membership.peer(node)?.state === "suspect",
@@ -215,8 +219,13 @@ export class NodeMachine implements NodeMachinePort {
   }
 
   #emit(effect: NodeEffect): void {
-    if (this.#unsent && couldTellOfWrites(effect)) this.#flush();
+    if (this.#unsent && this.#mustFollowWrites(effect)) this.#flush();
     this.#effects.push(effect);
+  }
+
+  #mustFollowWrites(effect: NodeEffect): boolean {
+    if (effect.kind === "broadcast") return effect.message.kind !== "operations";
+    return effect.kind === "send" && (this.#unsentEnd || !mayOvertake(effect.message));
   }
 
   #wrote(): void {
@@ -227,6 +236,7 @@ export class NodeMachine implements NodeMachinePort {
 
   #flush(): void {
     this.#unsent = false;
+    this.#unsentEnd = false;
     this.#scopes.flush();
   }
 
@@ -385,11 +395,15 @@ export class NodeMachine implements NodeMachinePort {
 
 /**
  * What a message tells of must not be overtaken by it. Claims and grants tell of nothing but what others wrote; they are also
- * what comes up between two writes when many names are registered at once, and each write would go out alone.
+ * what comes up between two writes when many names are registered at once, and each write would go out alone. They wait for the
+ * end of a registration only:
+ *
+ * 1. n1 has released a name, which nobody knows yet, and claims it again. 2. The claim overtakes the release: its arbiter has
+ * it wait with the claims of others for what n1 wrote before. 3. It reads of that registration first, and refuses all of them;
+ * then of its release. Everybody has lost to a registration that was over before they began.
  */
-function couldTellOfWrites(effect: NodeEffect): boolean {
-  if (effect.kind === "broadcast") return effect.message.kind !== "operations";
-  return effect.kind === "send" && effect.message.kind !== "claim" && effect.message.kind !== "granted";
+function mayOvertake(message: ClusterMessage): boolean {
+  return message.kind === "claim" || message.kind === "granted";
 }
 
 function viewOf(peer: NewPeer, state: "up" | "suspect"): NodeView {

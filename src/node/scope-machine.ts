@@ -19,6 +19,8 @@ export interface ScopePort
   groupEvent(event: GroupEvent): void;
   /** `flush` has something to send. */
   unsent(): void;
+  /** So it has, and it is the end of an entry. */
+  unsentEnd(): void;
 }
 
 /** One scope on one node: the logs, and the tables of names and groups that they amount to. */
@@ -52,7 +54,7 @@ export class ScopeMachine {
       isUp: (node) => this.#replication.follows(node),
       positionOf: (owner) => this.#replication.positionOf(owner),
       isSynced: (owner) => this.#replication.isSynced(owner),
-      write: (operation) => this.#replication.write(operation),
+      write: (operation) => this.#write(operation),
       send: (to, message) => port.send(to, message),
       wroteAt: (owner, position) => this.#wrote(owner, position),
     });
@@ -187,8 +189,9 @@ export class ScopeMachine {
     if (this.position > 0) this.#wrote(this.#port.self, this.position);
   }
 
-  #write(operation: Operation): void {
-    this.#replication.write(operation);
+  #write(operation: Operation): number {
+    if (isEnd(operation)) this.#port.unsentEnd();
+    return this.#replication.write(operation);
   }
 
   #wrote(owner: NodeId, position: number): void {
@@ -235,6 +238,15 @@ export class ScopeMachine {
   #emit(events: readonly GroupEvent[]): void {
     for (const event of events) this.#port.groupEvent(event);
   }
+}
+
+/** Of a name, as far as it matters: whether the name may be free after it. */
+function isEnd(operation: Operation): boolean {
+  return (
+    operation.kind === "nameDrop" ||
+    operation.kind === "exit" ||
+    (operation.kind === "namePut" && operation.serial === 0)
+  );
 }
 
 /** What names need of the node, as it is: bound here, because a port may be a class. */

@@ -23,6 +23,8 @@ export interface ScopeSetPort {
   emit(effect: NodeEffect): void;
   /** `flush` has something to send. */
   unsent(): void;
+  /** So it has, and it is the end of an entry. */
+  unsentEnd(): void;
   nextStamp(): Stamp;
   isAlive(pid: Pid): boolean;
   isSuspect(node: NodeId): boolean;
@@ -329,6 +331,7 @@ export class ScopeSet {
       event: (event) => port.emit({ kind: "nameEvent", scope: name, event }),
       groupEvent: (event) => port.emit({ kind: "groupEvent", scope: name, event }),
       unsent: () => port.unsent(),
+      unsentEnd: () => port.unsentEnd(),
       resolve: (clash, resolver, details) => port.emit({ kind: "resolve", clash, resolver, details }),
       forgetResolver: (resolver) => port.emit({ kind: "forgetResolver", resolver }),
     });

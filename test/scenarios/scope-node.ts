@@ -74,6 +74,7 @@ export class ScopeNode {
       resolve: (clash, _resolver, details) => this.unresolved.push({ clash, details }),
       forgetResolver: () => {},
       unsent: () => {},
+      unsentEnd: () => {},
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Pid } from "../../../src/kernel/ids.ts";
 import { Value } from "../../../src/kernel/value.ts";
+import type { NodeEffect } from "../../../src/node/machine-types.ts";
 import { MachineCluster, type MachineNode } from "../../support/machine-cluster.ts";
 
 /** Enough that every node arbitrates some. */
@@ -29,6 +30,11 @@ function expectNoClash({ cluster, nodes }: Three): void {
     for (const name of NAMES) expect(node.holder(name)).toBe(nodes[0].holder(name));
     expect(node.machine.counters()["tables.decisions"]).toBe(0);
   }
+}
+
+/** Of the message, when it is one that is sent. */
+function kindOf(effect: NodeEffect): string {
+  return effect.kind === "send" || effect.kind === "broadcast" ? effect.message.kind : effect.kind;
 }
 
 function openScope(node: MachineNode, scope: string): number {
@@ -90,6 +96,48 @@ describe("a refusal that names no holder", () => {
     for (const [index, request] of asked.entries()) {
       expect(a.answers.get(request)?.kind).toBe("registration");
       for (const node of nodes) expect(node.holder(NAMES[index] ?? "")).toBe(pids[0]);
+    }
+  });
+});
+
+describe("what is written in one turn", () => {
+  function effectsOf(node: MachineNode, cluster: MachineCluster, names: readonly string[], pid: Pid) {
+    const meta = Value.undefined;
+    return names.flatMap((name, index) => {
+      const common = { request: 1_000 + index, scope: "default", name } as const;
+      return node.machine.step(
+        { kind: "register", ...common, pid, meta, takeover: false, resolver: 0 },
+        cluster.clock.now(),
+      );
+    });
+  }
+
+  test("goes out together, whatever was claimed and granted in between", () => {
+    const { cluster, nodes, pids } = three("together");
+    const [a] = nodes;
+    const effects = effectsOf(a, cluster, NAMES, pids[0]);
+    const sent = effects.map(kindOf);
+    expect(sent).toContain("claim");
+    expect(sent).toContain("answer");
+    expect(sent).not.toContain("operations");
+    const flushed = a.machine.step({ kind: "flush" }, cluster.clock.now());
+    expect(flushed).toMatchObject([{ kind: "broadcast", message: { kind: "operations" } }]);
+  });
+
+  test("goes ahead of a claim when it ends a registration", () => {
+    const { cluster, nodes, pids } = three("ends first");
+    const [a] = nodes;
+    for (const name of NAMES) a.register(name, pids[0]);
+    cluster.run(100);
+    for (const name of NAMES) {
+      const released = a.machine.step(
+        { kind: "unregister", request: 999, scope: "default", name, pid: undefined },
+        cluster.clock.now(),
+      );
+      const claimed = effectsOf(a, cluster, [name], pids[0]);
+      const sent = [...released, ...claimed].map(kindOf);
+      const claim = sent.indexOf("claim");
+      if (claim >= 0) expect(sent.slice(0, claim)).toContain("operations");
     }
   });
 });

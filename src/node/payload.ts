@@ -13,21 +13,32 @@ const BIN_16 = 0xc5;
  * @throws MalformedError when the bytes are not a value
  */
 export function readPayload(bytes: Uint8Array, start: number, end: number): unknown {
+  const message = readPayloadForMany(bytes, start, end);
+  return isShared(message) ? message : copyOf(message);
+}
+
+/**
+ * As `readPayload`, for many readers, at once: what all of them are given, or, where it is not shared, that of which each is
+ * given a copy.
+ */
+export function readPayloadForMany(bytes: Uint8Array, start: number, end: number): unknown {
   const length = end - start;
   const token = bytes[start];
   if (token === BIN_8 || token === BIN_16) {
     const header = headerOf(bytes, start, length, token === BIN_8);
-    if (header > 0) return new Uint8Array(bytes.subarray(start + header, end));
+    if (header > 0) return bytes.subarray(start + header, end);
   }
-  return readText(bytes, start, end) ?? Value.fromBytes(bytes.subarray(start, end)).get();
+  return readText(bytes, start, end) ?? Value.fromBytes(bytes.subarray(start, end)).forMany();
 }
 
-/**
- * As `readPayload`, for many readers: what all of them are given, or a `Value` of which each takes its own copy, for as long as
- * the bytes stand.
- */
-export function readPayloadForMany(bytes: Uint8Array, start: number, end: number): unknown {
-  return readText(bytes, start, end) ?? Value.fromBytes(bytes.subarray(start, end)).forMany();
+/** Neither a value that is made anew for each reader, nor bytes: nobody is ever given a view of a frame. */
+export function isShared(message: unknown): boolean {
+  return typeof message !== "object" || !(message instanceof Value || message instanceof Uint8Array);
+}
+
+/** One reader's own, of a message that is not shared. */
+export function copyOf(message: unknown): unknown {
+  return message instanceof Value ? message.get() : new Uint8Array(message as Uint8Array);
 }
 
 function readText(bytes: Uint8Array, start: number, end: number): string | undefined {

@@ -46,7 +46,7 @@ async function take(request: Request): Promise<void> {
 async function start(given: Setup): Promise<void> {
   setup = given;
   const name = `bench-${given.index}`;
-  connection = await connect({ servers: given.url, name, noEcho: true });
+  connection = await connect({ servers: given.url, name });
   node = await startNode({ cluster: `bench-${given.benchmark}`, name, bus: countingBus(given.url, sent) });
 }
 

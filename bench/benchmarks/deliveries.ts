@@ -62,6 +62,7 @@ function ours(content: Content): Contestant {
 
 /** @param own how the sender's own member gets its copies: as the others do, or from hand to hand, which NATS knows nothing of */
 function publish(content: Content, own: "subscribes" | "is handed its own"): Contestant {
+  const subject = `${SUBJECT}.${own === "subscribes" ? "3" : "2"}`;
   const isHanded = own === "is handed its own";
   const receivers = isHanded
     ? "both other processes subscribe, and the sender counts each message as it sends it"
@@ -77,7 +78,7 @@ function publish(content: Content, own: "subscribes" | "is handed its own"): Con
         arrivals.add();
       };
       if (index !== 0 || !isHanded) {
-        connection.subscribe(SUBJECT, {
+        connection.subscribe(subject, {
           callback: (_error, message) => receive(content.lengthOf(message)),
         });
       }
@@ -91,7 +92,7 @@ function publish(content: Content, own: "subscribes" | "is handed its own"): Con
           const message = Buffer.alloc(Math.max(itemBytes.toAll, MESSAGE_BYTES), FILLER);
           const send = (): void => {
             if (isHanded) receive(message.length);
-            connection.publish(SUBJECT, message);
+            connection.publish(subject, message);
           };
           await sendInWindows(items, WINDOW, send, () => connection.flush());
         },

@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   const cluster = `demo-${process.pid}-${realClock.now().wallMs.toString(36)}`;
   narrator.title(
     "Rollcall: names, groups and who is alive, over a cluster of Node.js processes",
-    `Over ${natsUrl === undefined ? "the embedded bus" : "NATS"}. Times are seconds since the start. ✓ was checked on every node.`,
+    `Over ${natsUrl === undefined ? "the embedded bus" : "NATS"}. Times are seconds since the start.`,
   );
   try {
     const ended = await Promise.race([
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     if (wish === "stay") await linger(stage, interrupted);
     return 0;
   } catch (error) {
-    if (!(error instanceof StepFailed)) narrator.strikes(String(error));
+    if (!(error instanceof StepFailed)) narrator.breaks(String(error));
     stage.tellComplaints();
     return 1;
   } finally {

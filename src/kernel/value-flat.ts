@@ -38,12 +38,12 @@ export function readText(bytes: Uint8Array, start: number, end: number): string 
   return header > 0 ? Buffer.prototype.utf8Slice.call(bytes, start + header, end) : undefined;
 }
 
-/** A copy. Undefined when it is not one array of bytes that stands there. */
-export function readBytes(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+/** A view. Undefined when it is not one array of bytes that stands there. */
+export function viewBytes(bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
   const token = bytes[start];
   if (token !== BIN_8 && token !== BIN_16) return undefined;
   const header = headerOf(bytes, start, end - start, token === BIN_8);
-  return header > 0 ? new Uint8Array(bytes.subarray(start + header, end)) : undefined;
+  return header > 0 ? bytes.subarray(start + header, end) : undefined;
 }
 
 /** How long the header is that says how much follows; 0 when that is not what there is. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { MalformedError } from "./malformed.ts";
 import { pack, unpack } from "./msgpack.ts";
-import { packBytes, packText, readBytes, readText } from "./value-flat.ts";
+import { packBytes, packText, readText, viewBytes } from "./value-flat.ts";
 import { flatten } from "./value-graph.ts";
 import { type Rebuilt, rebuild } from "./value-rebuild.ts";
 import { copyTree, isBytes, NOT_A_TREE, settleTree } from "./value-tree.ts";
@@ -142,8 +142,10 @@ function encodeGraph(input: unknown, walk: ValueWalk): Uint8Array {
 
 function decode(bytes: Uint8Array): Rebuilt {
   if (bytes[0] === GRAPH) return rebuild(unpack(bytes.subarray(1)));
-  const flat = readText(bytes, 0, bytes.length) ?? readBytes(bytes, 0, bytes.length);
-  if (flat !== undefined) return { value: flat, frozen: typeof flat === "string", comparable: true };
+  const text = readText(bytes, 0, bytes.length);
+  if (text !== undefined) return { value: text, frozen: true, comparable: true };
+  const view = viewBytes(bytes, 0, bytes.length);
+  if (view !== undefined) return { value: new Uint8Array(view), frozen: false, comparable: true };
   const decoded: Rebuilt = { value: undefined, frozen: true, comparable: true };
   decoded.value = settleTree(unpack(bytes), decoded);
   return decoded;

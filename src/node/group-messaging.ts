@@ -7,6 +7,7 @@ import type { Stream } from "./frame.ts";
 import { type GroupRoute, GroupRoutes } from "./group-routes.ts";
 import type { GroupReader } from "./machine-types.ts";
 import { repeatedStream } from "./message-wire.ts";
+import { copyOf, forManyHere, isShared } from "./payload.ts";
 import type { PublishOptions } from "./types.ts";
 
 /**
@@ -42,14 +43,14 @@ export class GroupMessaging {
     const value = Value.encode(message, this.#core.message, "message");
     const route = this.#routes.of(group);
     if (route.remotes.length > 0) this.#sendToNodes(route.remotes, route.stream, value.bytes);
-    if (route.locals.length > 0) this.#deliver(route, value.forMany(), undefined, undefined);
+    if (route.locals.length > 0) this.#deliver(route, forManyHere(value), undefined, undefined);
     return route.members;
   }
 
   /**
    * Into the mailboxes of the members on this node.
    *
-   * @param message what all of them are given, or a `Value` of which each is given its own copy
+   * @param message as `readPayloadForMany` gives it
    */
   receive(group: string, message: unknown, from: Pid | undefined, except: Pid | undefined): void {
     this.#deliver(this.#routes.of(group), message, from, except);
@@ -82,18 +83,17 @@ export class GroupMessaging {
       const stream = repeatedStream({ kind: "group", scope: this.#scope, group, from, except });
       this.#sendToNodes(remotes, stream, value.bytes);
     }
-    if (isForUs) this.receive(group, value.forMany(), from, except);
+    if (isForUs) this.receive(group, forManyHere(value), from, except);
     return recipients;
   }
 
   #deliver(route: GroupRoute, message: unknown, from: Pid | undefined, except: Pid | undefined): void {
     const { counts, processes } = this.#core;
     if (route.locals.length === 0) counts.messages.undelivered += 1;
-    const delivery = { message, from, reply: undefined };
+    const shared = isShared(message) ? { message, from, reply: undefined } : undefined;
     for (const process of route.locals) {
       if (process.pid === except) continue;
-      if (message instanceof Value) processes.deliverTo(process, { ...delivery, message: message.get() });
-      else processes.deliverTo(process, delivery);
+      processes.deliverTo(process, shared ?? { message: copyOf(message), from, reply: undefined });
     }
   }
 

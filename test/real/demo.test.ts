@@ -27,6 +27,10 @@ test(
       expect(output.text).toMatch(new RegExp(`^\\d\\. .*${scene}`, "m"));
     }
     expect(output.text).not.toContain("\u001b[");
+    const times = [...output.text.matchAll(/^ +(\d+\.\d\d) s /gm)].map((match) => Number(match[1]));
+    expect(times.length).toBeGreaterThan(20);
+    expect(times).toStrictEqual([...times].sort((left, right) => left - right));
+    expect(output.text.match(/✗/g), "the sign is explained, and not used").toHaveLength(1);
     expect(nodes.size).toBe(5);
     expect([...nodes].filter(isAlive)).toStrictEqual([]);
   },
@@ -52,7 +56,7 @@ test(
     demo.kill("SIGINT");
     const [code] = await once(demo, "close");
     expect(code).toBe(130);
-    expect(output.text).not.toContain("✗");
+    expect(output.text.match(/✗/g)).toHaveLength(1);
     expect([...nodes].filter(isAlive)).toStrictEqual([]);
   },
   STORY_MS,

@@ -20,6 +20,13 @@ const INKS: Readonly<Record<Ink, readonly [on: number, off: number]>> = {
 
 const TIME_WIDTH = 7;
 
+const SIGNS = [
+  "! is done to the nodes on purpose: killed, cut off",
+  "· is what a node saw",
+  "✓ is a claim that was checked on every node, and holds",
+  "✗ is one that does not hold: then the demo ends with an error",
+];
+
 /** Tells the story: one line at a time, each with the seconds since the start. */
 export class Narrator {
   readonly #page: Page;
@@ -27,12 +34,15 @@ export class Narrator {
   readonly #startMs: number;
   #scenes = 0;
   #checks = 0;
+  /** What the latest line says, of its time. */
+  #latestMs: number;
   #hushed = false;
 
   constructor(page: Page, clock: Clock) {
     this.#page = page;
     this.#clock = clock;
     this.#startMs = clock.now().wallMs;
+    this.#latestMs = this.#startMs;
   }
 
   /** How many claims were found to hold. */
@@ -42,6 +52,7 @@ export class Narrator {
 
   title(text: string, subtitle: string): void {
     this.#write(`\n${this.#inked("bold", text)}\n${this.#inked("dim", subtitle)}\n`);
+    for (const line of SIGNS) this.#write(`${this.#inked("dim", `  ${line}`)}\n`);
   }
 
   scene(text: string): void {
@@ -59,8 +70,9 @@ export class Narrator {
     this.#line(atMs, this.#inked("cyan", "·"), text);
   }
 
+  /** Something bad that is done to the nodes, as it is meant. */
   strikes(text: string): void {
-    this.#line(this.#now(), this.#inked("red", "✗"), this.#inked("red", text));
+    this.#line(this.#now(), this.#inked("yellow", "!"), this.#inked("yellow", text));
   }
 
   /** A claim that was verified on every node. */
@@ -70,9 +82,14 @@ export class Narrator {
   }
 
   fails(text: string, missing: readonly string[]): void {
-    this.#line(this.#now(), this.#inked("red", "✗"), this.#inked("red", `NOT SO: ${text}`));
+    this.breaks(`NOT SO: ${text}`);
     for (const each of missing)
       this.#line(this.#now(), " ", `  ${this.#inked("yellow", `missing: ${each}`)}`);
+  }
+
+  /** The story cannot go on. */
+  breaks(text: string): void {
+    this.#line(this.#now(), this.#inked("red", "✗"), this.#inked("red", text));
   }
 
   plain(text: string): void {
@@ -88,8 +105,10 @@ export class Narrator {
     if (!this.#hushed) this.#page.write(text);
   }
 
+  /** What a node saw is told a little later, when other lines may stand already: their time does not go back. */
   #line(atMs: number, mark: string, text: string): void {
-    const seconds = Math.max(0, (atMs - this.#startMs) / 1_000).toFixed(2);
+    this.#latestMs = Math.max(this.#latestMs, atMs);
+    const seconds = ((this.#latestMs - this.#startMs) / 1_000).toFixed(2);
     this.#write(`${this.#inked("dim", `${seconds.padStart(TIME_WIDTH)} s`)} ${mark} ${text}\n`);
   }
 

@@ -32,6 +32,33 @@ describe("the story", () => {
     expect(written.join("")).toBe("   0.12 s · n1: n2 down\n");
   });
 
+  test("never goes back in time: what was seen before the line above has that line's time", () => {
+    const { narrator, clock, written } = onPage(false);
+    const startMs = clock.now().wallMs;
+    clock.advanceBy(2_010);
+    narrator.strikes("kill -9 1");
+    narrator.saw(startMs + 2_000, "n1: n2 down");
+    narrator.saw(startMs + 2_500, "n3: n2 down");
+    clock.advanceBy(100);
+    narrator.says("goes on");
+    expect(written.join("")).toBe(
+      [
+        "   2.01 s ! kill -9 1",
+        "   2.01 s · n1: n2 down",
+        "   2.50 s · n3: n2 down",
+        "   2.50 s   goes on",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("explains each of its signs", () => {
+    const { narrator, written } = onPage(false);
+    narrator.title("A story", "Over a bus.");
+    const title = written.join("");
+    for (const sign of ["!", "·", "✓", "✗"]) expect(title).toMatch(new RegExp(`^  ${sign} `, "m"));
+  });
+
   test("is coloured on a terminal", () => {
     const { narrator, written } = onPage(true);
     narrator.holds("so it is");

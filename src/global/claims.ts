@@ -12,7 +12,8 @@ export type ClaimEnd =
   | { readonly kind: "granted"; readonly claim: number; readonly current: readonly Superseded[] }
   | { readonly kind: "refused"; readonly holder: Pid | undefined };
 
-export interface ClaimsPort {
+/** @typeParam T whatever the claims are made for */
+export interface ClaimsPort<T> {
   readonly self: NodeId;
   readonly scope: string;
   readonly arbiterTimeoutMs: number;
@@ -22,16 +23,16 @@ export interface ClaimsPort {
   busConnected(): boolean;
   send(to: NodeId, message: ClaimMessage): void;
   /** The claim is over. After a grant, the registration is written before this returns; false when it was not. */
-  ended(handle: number, end: ClaimEnd): boolean;
+  ended(subject: T, end: ClaimEnd): boolean;
   /** What this node sees under the name, of others. */
   seen(name: string): readonly EntryRef[];
   /** Whether this node's entry of the name was written on this claim. */
   wroteOn(claim: number, name: string): boolean;
 }
 
-interface OpenClaim {
-  /** What this node calls it. */
-  readonly handle: number;
+/** A claim under way. */
+export interface OpenClaim<T> {
+  readonly subject: T;
   /** Its number on the wire, a new one each time it starts over: a grant of an earlier start, given back since, must not count. */
   claim: number;
   readonly name: string;
@@ -41,23 +42,25 @@ interface OpenClaim {
   arbiters: readonly NodeId[];
   /** How many of them have granted: the one at this index is being asked. */
   granted: number;
-  current: Superseded[];
+  current: readonly Superseded[];
   /** Arbiters that did not answer in time. */
-  readonly skipped: Set<NodeId>;
+  skipped: ReadonlySet<NodeId>;
   askedAtMs: number;
   /** When the arbiter being asked last gave a sign of life about it. */
   heardAtMs: number;
 }
 
+const NOBODY: ReadonlySet<NodeId> = new Set();
+const NOTHING: readonly Superseded[] = [];
+
 /** The claims of this node: each asks its arbiters in order, and gives back what it got when one of them refuses. */
-export class Claims {
-  readonly #port: ClaimsPort;
-  readonly #open = new Map<number, OpenClaim>();
-  /** The same, by the numbers they have on the wire now. */
-  readonly #byClaim = new Map<number, OpenClaim>();
+export class Claims<T> {
+  readonly #port: ClaimsPort<T>;
+  /** By the numbers they have on the wire now. */
+  readonly #open = new Map<number, OpenClaim<T>>();
   #last = 0;
 
-  constructor(port: ClaimsPort) {
+  constructor(port: ClaimsPort<T>) {
     this.#port = port;
   }
 
@@ -67,7 +70,7 @@ export class Claims {
 
   /** @param claim the number on the wire */
   isOpen(claim: number): boolean {
-    return this.#byClaim.has(claim);
+    return this.#open.has(claim);
   }
 
   oldestView(): number {
@@ -76,43 +79,44 @@ export class Claims {
     return oldest;
   }
 
-  /** Begins a claim. `began` is told its handle, first. */
+  /** Begins a claim. It may end before this returns. */
   begin(
-    wish: { readonly name: string; readonly takeover: boolean; readonly expect: EntryRef | undefined },
+    subject: T,
+    name: string,
+    takeover: boolean,
+    expect: EntryRef | undefined,
     nowMs: number,
-    began: (handle: number) => void,
-  ): void {
+  ): OpenClaim<T> {
     this.#last += 1;
-    const open: OpenClaim = {
-      handle: this.#last,
+    const open: OpenClaim<T> = {
+      subject,
       claim: this.#last,
-      ...wish,
+      name,
+      takeover,
+      expect,
       view: 0,
       arbiters: [],
       granted: 0,
-      current: [],
-      skipped: new Set(),
+      current: NOTHING,
+      skipped: NOBODY,
       askedAtMs: nowMs,
       heardAtMs: nowMs,
     };
-    this.#open.set(open.handle, open);
-    this.#byClaim.set(open.claim, open);
-    began(open.handle);
+    this.#open.set(open.claim, open);
     this.#start(open, nowMs);
+    return open;
   }
 
-  /** Gives up a claim that has not ended. */
-  withdraw(handle: number, nowMs: number): void {
-    const open = this.#open.get(handle);
-    if (open === undefined) return;
-    this.#close(open);
+  /** Gives up a claim, if it has not ended. */
+  withdraw(open: OpenClaim<T>, nowMs: number): void {
+    if (!this.#open.delete(open.claim)) return;
     this.#giveBack(open, nowMs);
   }
 
   /** An arbiter's word. */
   message(from: NodeId, message: ClaimMessage, nowMs: number): void {
     if (message.kind !== "granted" && message.kind !== "refused" && message.kind !== "parked") return;
-    const open = this.#byClaim.get(message.claim);
+    const open = this.#open.get(message.claim);
     if (open === undefined || open.arbiters[open.granted] !== from) {
       // A late grant, of a claim that is over or was asked elsewhere since: it must not stay.
       if (message.kind === "granted") this.#returnLate(from, message.claim, message.name, open);
@@ -124,15 +128,15 @@ export class Claims {
         return;
       case "granted":
         open.granted += 1;
-        open.current.push(...message.current);
+        open.current = open.current.length === 0 ? message.current : [...open.current, ...message.current];
         // It knew every name given out without it when it granted: it said so before. Nobody further down need be asked.
         if (this.#port.handover.isActive(from)) this.#complete(open, nowMs);
         else this.#askNext(open, nowMs);
         return;
       case "refused":
-        this.#close(open);
+        this.#open.delete(open.claim);
         this.#giveBack(open, nowMs);
-        this.#port.ended(open.handle, { kind: "refused", holder: message.holder });
+        this.#port.ended(open.subject, { kind: "refused", holder: message.holder });
         return;
     }
   }
@@ -158,37 +162,33 @@ export class Claims {
   }
 
   /** Nobody is kept waiting by a node that hangs: the next in order is asked, and all others that hang are passed over too. */
-  #skip(open: OpenClaim, silent: NodeId, nowMs: number): void {
-    open.skipped.add(silent);
+  #skip(open: OpenClaim<T>, silent: NodeId, nowMs: number): void {
+    const skipped = new Set(open.skipped).add(silent);
     for (const peer of this.#port.handover.peers) {
-      if (this.#port.isSuspect(peer) || !this.#port.busConnected()) open.skipped.add(peer);
+      if (this.#port.isSuspect(peer) || !this.#port.busConnected()) skipped.add(peer);
     }
+    open.skipped = skipped;
     this.#again(open, nowMs);
   }
 
-  #again(open: OpenClaim, nowMs: number): void {
+  #again(open: OpenClaim<T>, nowMs: number): void {
     this.#giveBack(open, nowMs);
-    this.#byClaim.delete(open.claim);
+    this.#open.delete(open.claim);
     this.#last += 1;
     open.claim = this.#last;
-    this.#byClaim.set(open.claim, open);
+    this.#open.set(open.claim, open);
     this.#start(open, nowMs);
   }
 
-  #close(open: OpenClaim): void {
-    this.#open.delete(open.handle);
-    this.#byClaim.delete(open.claim);
-  }
-
-  #start(open: OpenClaim, nowMs: number): void {
+  #start(open: OpenClaim<T>, nowMs: number): void {
     open.view = this.#port.handover.view;
     open.arbiters = this.#port.handover.arbitersOf(open.name, open.skipped);
     open.granted = 0;
-    open.current = [];
+    open.current = NOTHING;
     this.#askNext(open, nowMs);
   }
 
-  #askNext(open: OpenClaim, nowMs: number): void {
+  #askNext(open: OpenClaim<T>, nowMs: number): void {
     const next = open.arbiters[open.granted];
     if (next === undefined) {
       this.#complete(open, nowMs);
@@ -200,26 +200,26 @@ export class Claims {
     else this.#sendClaim(open, next);
   }
 
-  #complete(open: OpenClaim, nowMs: number): void {
-    this.#close(open);
+  #complete(open: OpenClaim<T>, nowMs: number): void {
+    this.#open.delete(open.claim);
     const end: ClaimEnd = { kind: "granted", claim: open.claim, current: open.current };
-    if (!this.#port.ended(open.handle, end)) this.#giveBack(open, nowMs);
+    if (!this.#port.ended(open.subject, end)) this.#giveBack(open, nowMs);
   }
 
-  #askSelf(open: OpenClaim, nowMs: number): void {
+  #askSelf(open: OpenClaim<T>, nowMs: number): void {
     const { claim, name, takeover, expect } = open;
     const seen = takeover ? [] : this.#port.seen(name);
     this.#port.arbiter.ask({ from: this.#port.self, claim, name, takeover, expect, seen }, nowMs);
   }
 
-  #sendClaim(open: OpenClaim, to: NodeId): void {
+  #sendClaim(open: OpenClaim<T>, to: NodeId): void {
     const { claim, name, takeover, expect } = open;
     const seen = takeover ? [] : this.#port.seen(name);
     this.#port.send(to, { kind: "claim", scope: this.#port.scope, claim, name, takeover, expect, seen });
   }
 
   /** What was granted, and what may be granted while this is under way. */
-  #giveBack(open: OpenClaim, nowMs: number): void {
+  #giveBack(open: OpenClaim<T>, nowMs: number): void {
     const { claim, name } = open;
     for (let index = 0; index <= open.granted; index += 1) {
       const arbiter = open.arbiters[index];
@@ -233,7 +233,7 @@ export class Claims {
    * 1. The claim is sent again because the answer is slow. 2. It is refused. 3. The second copy finds the name free.
    * The grant would stand for nothing; unless it was written on, and the arbiter is about to read so.
    */
-  #returnLate(from: NodeId, claim: number, name: string, open: OpenClaim | undefined): void {
+  #returnLate(from: NodeId, claim: number, name: string, open: OpenClaim<T> | undefined): void {
     const counted =
       open !== undefined && open.arbiters.indexOf(from) < open.granted && open.arbiters.includes(from);
     if (counted || this.#port.wroteOn(claim, name)) return;

@@ -131,6 +131,7 @@ export class Handover {
    */
   arbitersOf(name: string, skipped: ReadonlySet<NodeId>): readonly NodeId[] {
     const nameHash = hashText(name);
+    if (skipped.size === 0 && this.#everyoneIsActive()) return [this.#heaviest(nameHash)];
     const candidates: { id: NodeId; weight: number; active: boolean }[] = [
       { id: this.#port.self, weight: rendezvousWeight(nameHash, this.#selfHash), active: !this.#leaving },
     ];
@@ -149,6 +150,27 @@ export class Handover {
       .filter((candidate) => last === undefined || candidate === last || precedes(candidate, last))
       .sort((left, right) => right.weight - left.weight || compareText(left.id, right.id))
       .map((candidate) => candidate.id);
+  }
+
+  /** As it is most of the time: then the first in order is the only one to ask. */
+  #everyoneIsActive(): boolean {
+    if (this.#leaving) return false;
+    for (const peer of this.#peers.values()) {
+      if (peer.standing !== "active") return false;
+    }
+    return true;
+  }
+
+  #heaviest(nameHash: number): NodeId {
+    let heaviest = this.#port.self;
+    let most = rendezvousWeight(nameHash, this.#selfHash);
+    for (const peer of this.#peers.values()) {
+      const weight = rendezvousWeight(nameHash, peer.hash);
+      if (weight < most || (weight === most && peer.id > heaviest)) continue;
+      heaviest = peer.id;
+      most = weight;
+    }
+    return heaviest;
   }
 
   /** The peer is here, for the first time or anew: nothing agreed with it before counts. */

@@ -36,7 +36,9 @@ export class NameMachine {
   readonly #port: NameMachinePort;
   readonly #parts: NameParts;
   /** Names to look at again before this step ends. */
-  readonly #touched = new Set<string>();
+  readonly #touched: string[] = [];
+  /** How many of them have been. */
+  #looked = 0;
   /** Messages of this node to itself. */
   readonly #toSelf: (ClaimMessage | ClashMessage)[] = [];
   #scopeResolver = 0;
@@ -47,7 +49,11 @@ export class NameMachine {
     const hooks: NameHooks = {
       nowMs: () => this.#nowMs,
       holderChanged: (change) => this.#holderChanged(change),
-      touched: (name) => this.#touched.add(name),
+      touched: (name) => {
+        // Often the same one several times in a row, which is looked at once.
+        const isDue = this.#looked < this.#touched.length && this.#touched.at(-1) === name;
+        if (!isDue) this.#touched.push(name);
+      },
       toSelf: (message) => this.#toSelf.push(message),
       counted: (what) => {
         this.counts[what] += 1;
@@ -94,16 +100,22 @@ export class NameMachine {
   }
 
   suspicionChanged(nowMs: number): void {
-    this.#step(nowMs, () => this.handover.suspicionChanged());
+    this.#begin(nowMs);
+    this.handover.suspicionChanged();
+    this.#finish();
   }
 
   /** Feeds one command of a caller on this node. */
   command(nowMs: number, give: (commands: Commands) => void): void {
-    this.#step(nowMs, () => give(this.#parts.commands));
+    this.#begin(nowMs);
+    give(this.#parts.commands);
+    this.#finish();
   }
 
   message(from: NodeId, message: NameMessage, nowMs: number): void {
-    this.#step(nowMs, () => this.#message(from, message));
+    this.#begin(nowMs);
+    this.#message(from, message);
+    this.#finish();
   }
 
   apply(owner: NodeId, sequence: number, operation: NameOperation): void {
@@ -128,39 +140,39 @@ export class NameMachine {
 
   /** A log went further. Called when everything in it is applied. */
   advanced(owner: NodeId, nowMs: number): void {
-    this.#step(nowMs, () => {
-      this.#parts.arbiter.advanced(owner, this.#port.positionOf(owner), nowMs);
-    });
+    this.#begin(nowMs);
+    this.#parts.arbiter.advanced(owner, this.#port.positionOf(owner), nowMs);
+    this.#finish();
   }
 
   peerUp(node: NodeId, nowMs: number): void {
-    this.#step(nowMs, () => {
-      this.#parts.requests.peerUp(node);
-      this.handover.peerUp(node, nowMs);
-    });
+    this.#begin(nowMs);
+    this.#parts.requests.peerUp(node);
+    this.handover.peerUp(node, nowMs);
+    this.#finish();
   }
 
   /** It had lost us, and knows nothing of what was agreed before. */
   peerRejoined(node: NodeId, nowMs: number): void {
-    this.#step(nowMs, () => {
-      this.#parts.arbiter.peerDown(node, nowMs);
-      this.#parts.promises.peerDown(node);
-      this.handover.peerUp(node, nowMs);
-      this.#parts.claims.peerDown(node, nowMs);
-    });
+    this.#begin(nowMs);
+    this.#parts.arbiter.peerDown(node, nowMs);
+    this.#parts.promises.peerDown(node);
+    this.handover.peerUp(node, nowMs);
+    this.#parts.claims.peerDown(node, nowMs);
+    this.#finish();
   }
 
   peerDown(node: NodeId, reason: ExitReason, nowMs: number): void {
-    this.#step(nowMs, () => {
-      this.counts.purged += this.table.purge(node, { kind: "ended", reason });
-      this.handover.peerDown(node);
-      this.#parts.promises.peerDown(node);
-      this.#parts.arbiter.peerDown(node, nowMs);
-      this.#parts.claims.peerDown(node, nowMs);
-      this.#parts.requests.peerDown(node);
-      this.#parts.owner.sweep();
-      this.#parts.decider.sweep();
-    });
+    this.#begin(nowMs);
+    this.counts.purged += this.table.purge(node, { kind: "ended", reason });
+    this.handover.peerDown(node);
+    this.#parts.promises.peerDown(node);
+    this.#parts.arbiter.peerDown(node, nowMs);
+    this.#parts.claims.peerDown(node, nowMs);
+    this.#parts.requests.peerDown(node);
+    this.#parts.owner.sweep();
+    this.#parts.decider.sweep();
+    this.#finish();
   }
 
   /** A process of this node ends. True when entries of it are left, for the `exit` operation to take away. */
@@ -169,46 +181,61 @@ export class NameMachine {
   }
 
   resolved(clash: string, outcome: ResolverOutcome, nowMs: number): void {
-    this.#step(nowMs, () => this.#parts.decider.resolved(clash, outcome, nowMs));
+    this.#begin(nowMs);
+    this.#parts.decider.resolved(clash, outcome, nowMs);
+    this.#finish();
   }
 
   leave(nowMs: number): void {
-    this.#step(nowMs, () => this.handover.leave(nowMs));
+    this.#begin(nowMs);
+    this.handover.leave(nowMs);
+    this.#finish();
   }
 
   tick(nowMs: number): void {
-    this.#step(nowMs, () => {
-      this.handover.tick(nowMs);
-      this.#parts.claims.tick(nowMs);
-      this.#parts.arbiter.tick(nowMs);
-      this.#parts.requests.tick(nowMs);
-      // Not at every step of a log: each time it looks at all there are.
-      this.#parts.owner.sweep();
-      this.#parts.decider.tick(nowMs);
-    });
+    this.#begin(nowMs);
+    this.handover.tick(nowMs);
+    this.#parts.claims.tick(nowMs);
+    this.#parts.arbiter.tick(nowMs);
+    this.#parts.requests.tick(nowMs);
+    // Not at every step of a log: each time it looks at all there are.
+    this.#parts.owner.sweep();
+    this.#parts.decider.tick(nowMs);
+    this.#finish();
   }
 
   /** Looks at what changed until nothing is left to look at. */
   settle(nowMs: number): void {
-    this.#step(nowMs, () => {});
+    this.#begin(nowMs);
+    this.#finish();
   }
 
-  #step(nowMs: number, run: () => void): void {
+  #begin(nowMs: number): void {
     this.#nowMs = nowMs;
-    run();
-    while (this.#touched.size > 0 || this.#toSelf.length > 0) {
-      for (const name of this.#touched) {
-        this.#touched.delete(name);
-        this.#parts.owner.nameTouched(name);
-        this.#parts.promises.nameTouched(name);
-        this.#parts.arbiter.nameTouched(name, nowMs);
-        this.#parts.decider.nameTouched(name, nowMs);
+  }
+
+  /** Looks at what the step has changed, until nothing is left to look at. */
+  #finish(): void {
+    const touched = this.#touched;
+    while (this.#looked < touched.length || this.#toSelf.length > 0) {
+      while (this.#looked < touched.length) {
+        this.#looked += 1;
+        this.#look(touched[this.#looked - 1] as string);
       }
       const next = this.#toSelf.shift();
       if (next !== undefined) this.#message(this.#port.self, next);
     }
+    touched.length = 0;
+    this.#looked = 0;
     this.handover.review();
     this.#parts.commands.review();
+  }
+
+  #look(name: string): void {
+    this.#parts.owner.nameTouched(name);
+    this.#parts.promises.nameTouched(name);
+    this.#parts.arbiter.nameTouched(name, this.#nowMs);
+    this.#parts.decider.nameTouched(name, this.#nowMs);
   }
 
   #message(from: NodeId, message: NameMessage): void {

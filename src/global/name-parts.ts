@@ -12,6 +12,7 @@ import type { HolderChange } from "./name-entry.ts";
 import type { NameOperation } from "./name-ops.ts";
 import { NameTable } from "./name-table.ts";
 import { Owner } from "./owner.ts";
+import type { Task } from "./owner-port.ts";
 import { Promises } from "./promises.ts";
 import { Requests } from "./requests.ts";
 import type { NameEvent, Notice } from "./types.ts";
@@ -75,7 +76,7 @@ export interface NameParts {
   readonly table: NameTable;
   readonly handover: Handover;
   readonly arbiter: Arbiter;
-  readonly claims: Claims;
+  readonly claims: Claims<Task>;
   readonly owner: Owner;
   readonly requests: Requests;
   readonly promises: Promises;
@@ -89,8 +90,8 @@ export function makeNameParts(port: NameMachinePort, hooks: NameHooks): NamePart
     nameTouched: hooks.touched,
     positionOf: (owner) => (port.isUp(owner) ? port.positionOf(owner) : Number.POSITIVE_INFINITY),
   });
-  const { arbiter, claims, handover } = makeClaiming(port, hooks, table, (handle, end) =>
-    owner.claimEnded(handle, end),
+  const { arbiter, claims, handover } = makeClaiming(port, hooks, table, (task, end) =>
+    owner.claimEnded(task, end),
   );
   const owner: Owner = makeOwner(port, hooks, table, claims, (...asked) => requests.ask(...asked));
   const requests = makeRequests(port, owner, handover);
@@ -138,7 +139,7 @@ function makeClaiming(port: NameMachinePort, hooks: NameHooks, table: NameTable,
     answerSelf: hooks.toSelf,
     isOpen: (claim) => claims.isOpen(claim),
   });
-  const claims: Claims = new Claims({
+  const claims: Claims<Task> = new Claims<Task>({
     self,
     scope,
     arbiterTimeoutMs,
@@ -147,13 +148,14 @@ function makeClaiming(port: NameMachinePort, hooks: NameHooks, table: NameTable,
     isSuspect,
     send,
     busConnected: () => port.busConnected(),
-    ended: (handle, end) => {
+    ended: (task, end) => {
       hooks.counted(end.kind);
-      return ended(handle, end);
+      return ended(task, end);
     },
     seen: (name) => {
-      const others = table.visible(name).filter((entry) => entry.owner !== self);
-      return others.map(({ owner, id }) => ({ owner, id }));
+      const visible = table.visible(name);
+      if (visible.length === 0) return visible;
+      return visible.flatMap(({ owner, id }) => (owner === self ? [] : [{ owner, id }]));
     },
     wroteOn: (claim, name) => table.entryOf(self, name)?.claim === claim,
   });
@@ -164,7 +166,7 @@ function makeOwner(
   port: NameMachinePort,
   hooks: NameHooks,
   table: NameTable,
-  claims: Claims,
+  claims: Claims<Task>,
   ask: Requests["ask"],
 ): Owner {
   return new Owner({

@@ -239,6 +239,10 @@ export class NameTable {
   }
 
   #put(table: OwnerTable, entry: NameEntry, { reason, successor, ended }: NamePut): void {
+    if (ended === undefined && successor === undefined && !this.#byName.has(entry.name)) {
+      this.#putFirst(table, entry, reason);
+      return;
+    }
     const before = this.holder(entry.name);
     const former = table.entries.get(entry.name);
     if (former !== undefined) this.#unlink(table, former);
@@ -253,6 +257,18 @@ export class NameTable {
     if (successor !== undefined) this.#expect(entry.name, successor);
     if (ended !== undefined) this.#noteEnded(entry.name, ended, before);
     this.#tell(entry.name, before, reason ?? RELEASED);
+  }
+
+  /** Of a name that nothing is known of, as most are when they are registered. */
+  #putFirst(table: OwnerTable, entry: NameEntry, reason: NameEnd | undefined): void {
+    const { name } = entry;
+    table.entries.set(name, entry);
+    table.digest = (table.digest + hashNumber(entry.sequence)) >>> 0;
+    if (entry.serial === 0) this.#recentEnds.note(name, entry);
+    else addName(table.bySerial, entry.serial, name);
+    this.#byName.set(name, entry);
+    if (!this.#ended.isEmpty) this.#ended.passed(entry.owner, name, entry.id - 1);
+    this.#tell(name, undefined, reason ?? RELEASED);
   }
 
   /** The owner's own word takes the place of what was told ahead of it, in one go: not a moment with both, or neither. */

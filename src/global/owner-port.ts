@@ -1,7 +1,7 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { Stamp } from "../kernel/hlc.ts";
 import type { NodeId, Pid } from "../kernel/ids.ts";
-import type { Claims } from "./claims.ts";
+import type { Claims, OpenClaim } from "./claims.ts";
 import type { Command, Outcome } from "./messages.ts";
 import type { NameEntry } from "./name-entry.ts";
 import type { NameOperation } from "./name-ops.ts";
@@ -12,7 +12,7 @@ import type { Notice } from "./types.ts";
 export interface OwnerPort extends OthersPort {
   readonly self: NodeId;
   readonly scope: string;
-  readonly claims: Claims;
+  readonly claims: Claims<Task>;
   readonly namesPerNode: number;
   /** Entries that this node has in all its scopes. */
   namesHere(): number;
@@ -34,6 +34,14 @@ export interface Task {
   readonly resolver: number;
   readonly done: (outcome: Outcome) => void;
   begun: boolean;
-  /** What to do when it is given up on the way. */
+  /** What has to be given up with it. */
+  claim: OpenClaim<Task> | undefined;
   cancel: (() => void) | undefined;
+}
+
+/** The tasks for one name. The first is under way. */
+export interface TaskQueue {
+  readonly tasks: Task[];
+  /** It is being worked off further up the stack. */
+  pumped: boolean;
 }

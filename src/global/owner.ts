@@ -6,17 +6,13 @@ import { QUEUED_PER_NAME } from "./limits.ts";
 import type { Command, Outcome } from "./messages.ts";
 import { type EntryRef, type NameEntry, pidOf, putOf, toSuccessor } from "./name-entry.ts";
 import type { NameEnd, NamePut, SettledClash, Successor, Superseded, SupersededHow } from "./name-ops.ts";
-import type { OwnerPort, Task } from "./owner-port.ts";
-import { inheriting, superseding } from "./superseding.ts";
+import type { OwnerPort, Task, TaskQueue } from "./owner-port.ts";
+import { allOver, inheriting, superseding, unitedWith } from "./superseding.ts";
 
 /** Writes this node's own entries: the only place that does. */
 export class Owner {
   readonly #port: OwnerPort;
-  /** The first of each queue is under way. */
-  readonly #queues = new Map<string, Task[]>();
-  /** Names whose queue is being worked off further up the stack. */
-  readonly #pumped = new Set<string>();
-  readonly #byClaim = new Map<number, Task>();
+  readonly #queues = new Map<string, TaskQueue>();
   /** The resolver that each name was registered with, where one was. */
   readonly #resolvers = new Map<string, number>();
   /** How often names were registered once more for the process that has them: whoever asked for that counts on them too. */
@@ -47,20 +43,21 @@ export class Owner {
   }
 
   execute(command: Command, resolver: number, done: (outcome: Outcome) => void): Task {
-    const task: Task = { command, resolver, done, begun: false, cancel: undefined };
+    const task: Task = { command, resolver, done, begun: false, claim: undefined, cancel: undefined };
     const queue = this.#queues.get(command.name);
     if (command.kind === "adopt") {
       // Not behind the others: two nodes that hand one name to each other would wait for each other.
       task.begun = true;
       this.#run(task);
     } else if (queue === undefined) {
-      this.#queues.set(command.name, [task]);
-      this.#pump(command.name);
-    } else if (queue.length >= QUEUED_PER_NAME) {
+      const begun = { tasks: [task], pumped: false };
+      this.#queues.set(command.name, begun);
+      this.#pump(command.name, begun);
+    } else if (queue.tasks.length >= QUEUED_PER_NAME) {
       this.#forget(resolver);
       done({ kind: "limit", limit: "queuedPerName", allowed: QUEUED_PER_NAME });
     } else {
-      queue.push(task);
+      queue.tasks.push(task);
     }
     return task;
   }
@@ -68,25 +65,22 @@ export class Owner {
   /** Gives a task up. It does not answer any more. */
   cancel(task: Task): void {
     const queue = this.#queues.get(task.command.name);
-    const index = queue?.indexOf(task) ?? -1;
+    const index = queue?.tasks.indexOf(task) ?? -1;
     if (queue === undefined || index < 0) {
-      task.cancel?.();
+      this.#giveUp(task);
       return;
     }
     this.#forget(task.resolver);
     if (index > 0) {
-      queue.splice(index, 1);
+      queue.tasks.splice(index, 1);
       return;
     }
-    task.cancel?.();
+    this.#giveUp(task);
     this.#next(task);
   }
 
   /** False when nothing was written on it. */
-  claimEnded(handle: number, end: ClaimEnd): boolean {
-    const task = this.#byClaim.get(handle);
-    if (task === undefined) return false;
-    this.#byClaim.delete(handle);
+  claimEnded(task: Task, end: ClaimEnd): boolean {
     const { command } = task;
     if (end.kind === "refused") {
       // Whoever it was refused for is gone by now: it may have the name after all.
@@ -119,7 +113,7 @@ export class Owner {
     const takes = command.kind !== "register" || command.takeover;
     const { table } = this.#port;
     const taken: readonly EntryRef[] = takes ? table.visible(command.name) : [];
-    const over = [...end.current, ...table.supersededUnder(command.name), ...taken.map(asTakenOver)];
+    const over = allOver(end.current, table.supersededUnder(command.name), taken);
     const id = this.#begin(command.name, pid, meta, end.claim, over, former);
     this.#keepResolver(command.name, command.kind === "register" ? task.resolver : 0);
     this.#finish(task, { kind: "registered", id, position: id }, true);
@@ -274,13 +268,7 @@ export class Owner {
       return;
     }
     const expected = expect === undefined ? undefined : { owner: expect.owner, id: expect.id };
-    this.#port.claims.begin({ name, takeover, expect: expected }, this.#port.nowMs(), (handle) => {
-      this.#byClaim.set(handle, task);
-      task.cancel = () => {
-        this.#byClaim.delete(handle);
-        this.#port.claims.withdraw(handle, this.#port.nowMs());
-      };
-    });
+    task.claim = this.#port.claims.begin(task, name, takeover, expected, this.#port.nowMs());
   }
 
   /**
@@ -297,16 +285,10 @@ export class Owner {
     former: NameEntry | undefined,
   ): number {
     const { self } = this.#port;
-    const over = new Map<string, Superseded>();
-    for (const kept of former === undefined ? this.#tombstoneOf(name) : former.supersedes)
-      over.set(`${kept.owner}:${kept.id}`, kept);
-    for (const each of superseded) {
-      const key = `${each.owner}:${each.id}`;
-      // The loser of a clash is told so, though its winner has been taken over since.
-      if (each.owner !== self && (each.how !== "takenOver" || !over.has(key))) over.set(key, each);
-    }
+    const kept = former === undefined ? this.#tombstoneOf(name) : former.supersedes;
+    const over = superseded.length === 0 ? kept : unitedWith(kept, superseded, self);
     this.#tombstones.delete(name);
-    const { supersedes, ended } = superseding(this.#port, name, [...over.values()]);
+    const { supersedes, ended } = superseding(this.#port, name, over);
     const id = this.#port.write({
       kind: "namePut",
       name,
@@ -413,28 +395,34 @@ export class Owner {
 
   #finish(task: Task, outcome: Outcome, resolverKept = false): void {
     if (!resolverKept) this.#forget(task.resolver);
+    task.claim = undefined;
     task.cancel = undefined;
     task.done(outcome);
     this.#next(task);
   }
 
+  #giveUp(task: Task): void {
+    if (task.claim !== undefined) this.#port.claims.withdraw(task.claim, this.#port.nowMs());
+    task.cancel?.();
+  }
+
   #next(task: Task): void {
     const { name } = task.command;
     const queue = this.#queues.get(name);
-    if (queue?.[0] !== task) return;
-    queue.shift();
-    if (queue.length === 0) this.#queues.delete(name);
+    if (queue?.tasks[0] !== task) return;
+    queue.tasks.shift();
     // Behind a task that ended at once, the loop that began it goes on: a long queue must not become a deep stack.
-    else if (!this.#pumped.has(name)) this.#pump(name);
+    if (!queue.pumped) this.#pump(name, queue);
   }
 
-  #pump(name: string): void {
-    this.#pumped.add(name);
-    for (let task = this.#queues.get(name)?.[0]; task?.begun === false; task = this.#queues.get(name)?.[0]) {
+  #pump(name: string, queue: TaskQueue): void {
+    queue.pumped = true;
+    for (let task = queue.tasks[0]; task?.begun === false; task = queue.tasks[0]) {
       task.begun = true;
       this.#run(task);
     }
-    this.#pumped.delete(name);
+    queue.pumped = false;
+    if (queue.tasks.length === 0) this.#queues.delete(name);
   }
 
   #keepResolver(name: string, resolver: number): void {
@@ -449,8 +437,4 @@ export class Owner {
   #forget(resolver: number): void {
     if (resolver !== 0) this.#port.forgetResolver(resolver);
   }
-}
-
-function asTakenOver({ owner, id }: EntryRef): Superseded {
-  return { owner, id, how: "takenOver" };
 }

@@ -19,6 +19,31 @@ export interface Superseding {
 
 const NONE: Superseding = { supersedes: [], ended: undefined };
 
+/** What arbiters see standing, what is superseded under the name here, and what is to be taken over. */
+export function allOver(
+  current: readonly Superseded[],
+  known: readonly Superseded[],
+  taken: readonly EntryRef[],
+): readonly Superseded[] {
+  if (known.length + taken.length === 0) return current;
+  return [...current, ...known, ...taken.map(({ owner, id }) => ({ owner, id, how: "takenOver" as const }))];
+}
+
+/** What a new registration of `self` supersedes: what its former entry did, and what is over since, each once. */
+export function unitedWith(
+  kept: readonly Superseded[],
+  since: readonly Superseded[],
+  self: NodeId,
+): readonly Superseded[] {
+  const over = new Map<string, Superseded>(kept.map((each) => [`${each.owner}:${each.id}`, each]));
+  for (const each of since) {
+    const key = `${each.owner}:${each.id}`;
+    // The loser of a clash is told so, though its winner has been taken over since.
+    if (each.owner !== self && (each.how !== "takenOver" || !over.has(key))) over.set(key, each);
+  }
+  return [...over.values()];
+}
+
 /** What an entry supersedes once it takes the place of others that superseded something. */
 export function inheriting(entry: NameEntry, others: readonly Superseded[]): readonly Superseded[] {
   const all = [...entry.supersedes];

@@ -22,6 +22,9 @@ export function isStamp(value: unknown): value is Stamp {
 export class HybridClock {
   #wallMs = 0;
   #counter = 0;
+  /** How the wall's part was last written, and for which. */
+  #writtenMs = -1;
+  #written = "";
 
   /** A stamp later than every one given out or observed before. */
   next(now: Now): Stamp {
@@ -55,7 +58,10 @@ export class HybridClock {
   }
 
   #reading(): Stamp {
-    const wall = this.#wallMs.toString(36).padStart(WALL_DIGITS, "0");
-    return (wall + this.#counter.toString(36).padStart(COUNTER_DIGITS, "0")) as Stamp;
+    if (this.#writtenMs !== this.#wallMs) {
+      this.#writtenMs = this.#wallMs;
+      this.#written = this.#wallMs.toString(36).padStart(WALL_DIGITS, "0");
+    }
+    return (this.#written + this.#counter.toString(36).padStart(COUNTER_DIGITS, "0")) as Stamp;
   }
 }

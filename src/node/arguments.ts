@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../kernel/errors.ts";
 import { checkPid, type Pid } from "../kernel/ids.ts";
 import type { PidLike, WaitingOptions } from "./types.ts";
+import type { WaitOptions } from "./waits.ts";
 
 /** What timers can do. */
 const LONGEST_MS = 2_147_483_647;
@@ -21,7 +22,8 @@ export function waiting(
   operation: string,
   options: WaitingOptions | undefined,
   defaultMs: number,
-): { readonly operation: string; readonly timeoutMs: number; readonly signal: AbortSignal | undefined } {
+  subject?: string,
+): WaitOptions {
   const timeoutMs = options?.timeoutMs ?? defaultMs;
   if (typeof timeoutMs !== "number" || !(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) {
     throw new InvalidArgumentError(
@@ -30,7 +32,7 @@ export function waiting(
       `milliseconds, more than 0 and at most ${LONGEST_MS}`,
     );
   }
-  return { operation, timeoutMs, signal: checkSignal(options?.signal) };
+  return { operation, subject, timeoutMs, signal: checkSignal(options?.signal) };
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -56,14 +56,19 @@ export class Requests {
    * @param onFed called when the machine has taken the input
    * @throws what the machine answers with, TimeoutError, the signal's reason, LimitExceededError, BusClosedError
    */
-  async ask(
+  ask(
     options: WaitOptions,
     input: (request: RequestId) => NodeInput,
     onFed?: () => void,
   ): Promise<GoodAnswer> {
     this.#lastId += 1;
     const id = this.#lastId;
-    const request = new Request(this, this.#waits, id, options);
+    let request: Request;
+    try {
+      request = new Request(this, this.#waits, id, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#open.set(id, request);
     this.#pump.feed(input(id));
     onFed?.();

@@ -32,7 +32,7 @@ export class ScopeMachine {
   readonly #port: ScopePort;
   readonly #replication: Replication<Operation>;
   /** Owners whose logs went further in this step. */
-  readonly #advanced = new Set<NodeId>();
+  readonly #advanced: NodeId[] = [];
 
   constructor(scope: string, port: ScopePort) {
     this.#port = port;
@@ -45,7 +45,9 @@ export class ScopeMachine {
       sizeOf: sizeOfOperation,
       send: (to, message) => port.send(to, message),
       broadcast: (message) => port.broadcast(message),
-      advanced: (owner) => this.#advanced.add(owner),
+      advanced: (owner) => {
+        if (!this.#advanced.includes(owner)) this.#advanced.push(owner);
+      },
       unsent: () => port.unsent(),
     });
     this.names = new NameMachine({
@@ -180,12 +182,10 @@ export class ScopeMachine {
   /** Goes round until nothing that changed has been left unlooked at. */
   settle(nowMs: number): void {
     do {
-      for (const owner of this.#advanced) {
-        this.#advanced.delete(owner);
+      for (let owner = this.#advanced.pop(); owner !== undefined; owner = this.#advanced.pop())
         this.names.advanced(owner, nowMs);
-      }
       this.names.settle(nowMs);
-    } while (this.#advanced.size > 0);
+    } while (this.#advanced.length > 0);
     if (this.position > 0) this.#wrote(this.#port.self, this.position);
   }
 

@@ -18,7 +18,7 @@ import type {
   WatchIterator,
   WatchOptions,
 } from "./types.ts";
-import { Wait, type WaitOptions } from "./waits.ts";
+import { Wait, type WaitOptions, wordsFor } from "./waits.ts";
 import { type Watcher, WatchHub } from "./watch-hub.ts";
 
 /** The names of one scope, for users: it checks what they give, asks the machine, and waits. */
@@ -58,7 +58,7 @@ export class ScopeNames implements Names {
     this.#core.checkOpen();
     checkText(name, "name");
     checkFunction(change, "change", "a function from the present metadata to the new");
-    const wait = this.#waiting(`update(${JSON.stringify(name)})`, checkOptions(options, "update"));
+    const wait = this.#waiting("update", name, checkOptions(options, "update"));
     const endsAtMs = clock.now().monotonicMs + wait.timeoutMs;
     let current = this.#reader.whereis(name);
     // It ends: each conflict means that somebody else has written, and the time is bounded.
@@ -85,7 +85,7 @@ export class ScopeNames implements Names {
     checkText(name, "name");
     const pid = toPid(to, "to");
     if (this.#core.processes.isLocal(pid)) this.#core.checkTakesWork();
-    const wait = this.#waiting(`transfer(${JSON.stringify(name)})`, checkOptions(options, "transfer"));
+    const wait = this.#waiting("transfer", name, checkOptions(options, "transfer"));
     const scope = this.#scope;
     const answer = await this.#core.requests.ask(wait, (request) => ({
       kind: "transfer",
@@ -102,7 +102,7 @@ export class ScopeNames implements Names {
     checkText(name, "name");
     const given = checkOptions(options, "unregister")?.pid;
     const pid = given === undefined ? undefined : toPid(given);
-    const wait = this.#waiting(`unregister(${JSON.stringify(name)})`, options);
+    const wait = this.#waiting("unregister", name, options);
     const scope = this.#scope;
     return expectFlag(
       await this.#core.requests.ask(wait, (request) => ({ kind: "unregister", request, scope, name, pid })),
@@ -117,7 +117,7 @@ export class ScopeNames implements Names {
   async waitFor(name: string, options?: WaitingOptions): Promise<Registration> {
     this.#core.checkOpen();
     checkText(name, "name");
-    const wait = this.#waiting(`waitFor(${JSON.stringify(name)})`, checkOptions(options, "waitFor"));
+    const wait = this.#waiting("waitFor", name, checkOptions(options, "waitFor"));
     wait.signal?.throwIfAborted();
     const present = this.#reader.whereis(name);
     if (present !== undefined) return present;
@@ -159,9 +159,8 @@ export class ScopeNames implements Names {
     if (this.#core.processes.isLocal(pid)) this.#core.checkTakesWork();
     const method = takeover ? "reregister" : "register";
     const meta = this.#encodeMeta(checkOptions(options, method)?.meta);
-    const operation = `${method}(${JSON.stringify(name)})`;
-    const wait = this.#waiting(operation, options);
-    const resolver = this.#addResolver(options, pid, operation);
+    const wait = this.#waiting(method, name, options);
+    const resolver = this.#addResolver(options, pid, wait);
     const scope = this.#scope;
     try {
       const answer = await requests.ask(wait, (request) => ({
@@ -182,12 +181,12 @@ export class ScopeNames implements Names {
     }
   }
 
-  #addResolver(options: ResolvedRegisterOptions | undefined, pid: Pid, operation: string): ResolverRef {
+  #addResolver(options: ResolvedRegisterOptions | undefined, pid: Pid, wait: WaitOptions): ResolverRef {
     const resolve = options?.resolve;
     if (resolve === undefined) return 0;
     checkFunction(resolve, "resolve", "a function from a clash to a verdict");
     // A function cannot travel to the node that would have to run it.
-    if (!this.#core.processes.isLocal(pid)) throw new NotLocalError(pid, `${operation} with a resolver`);
+    if (!this.#core.processes.isLocal(pid)) throw new NotLocalError(pid, `${wordsFor(wait)} with a resolver`);
     return this.#core.resolvers.add(resolve);
   }
 
@@ -195,8 +194,8 @@ export class ScopeNames implements Names {
     return Value.encode(meta, this.#core.metadata, "meta");
   }
 
-  #waiting(operation: string, options: WaitingOptions | undefined): WaitOptions {
-    return waiting(operation, options, this.#core.limits.registerMs);
+  #waiting(operation: string, name: string, options: WaitingOptions | undefined): WaitOptions {
+    return waiting(operation, options, this.#core.limits.registerMs, name);
   }
 
   #registrations(name: string | undefined): readonly Registration[] {

@@ -8,6 +8,8 @@ import { deferred } from "./deferred.ts";
 export interface WaitOptions {
   /** What is waited for, in words that fit before "took longer than 5000 ms". */
   readonly operation: string;
+  /** What the operation is about: written behind it, in parentheses. */
+  readonly subject?: string | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -20,6 +22,7 @@ export class Wait<T> implements Due {
   readonly #options: WaitOptions;
   readonly #outcome = deferred<T>();
   #settled = false;
+  #abort: (() => void) | undefined;
 
   /**
    * @throws the signal's reason when it has aborted already
@@ -30,7 +33,10 @@ export class Wait<T> implements Due {
     waits.checkRoom(options);
     this.#waits = waits;
     this.#options = options;
-    if (options.signal !== undefined) waits.aborts.add(options.signal, this.#abort);
+    if (options.signal !== undefined) {
+      this.#abort = () => this.#aborted();
+      waits.aborts.add(options.signal, this.#abort);
+    }
     waits.add(this, options.timeoutMs);
   }
 
@@ -54,7 +60,7 @@ export class Wait<T> implements Due {
     if (this.#settled) return;
     const lagging = this.lagging();
     this.gaveUp();
-    this.reject(new TimeoutError(this.describe(this.#options.operation), this.#options.timeoutMs, lagging));
+    this.reject(new TimeoutError(this.describe(wordsFor(this.#options)), this.#options.timeoutMs, lagging));
   }
 
   /** What a `TimeoutError` calls it. */
@@ -73,20 +79,26 @@ export class Wait<T> implements Due {
     return [];
   }
 
-  readonly #abort = (): void => {
+  #aborted(): void {
     if (this.#settled) return;
     this.gaveUp();
     this.reject(this.#options.signal?.reason);
-  };
+  }
 
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    if (this.#options.signal !== undefined) this.#waits.aborts.remove(this.#options.signal, this.#abort);
+    const { signal } = this.#options;
+    if (signal !== undefined && this.#abort !== undefined) this.#waits.aborts.remove(signal, this.#abort);
     this.#waits.remove(this);
     this.forget();
     return true;
   }
+}
+
+/** Only when it comes to that: most waits end well, and nobody reads this. */
+export function wordsFor({ operation, subject }: Pick<WaitOptions, "operation" | "subject">): string {
+  return subject === undefined ? operation : `${operation}(${JSON.stringify(subject)})`;
 }
 
 /** Any wait, whatever it resolves with. */
@@ -120,7 +132,7 @@ export class Waits {
     throw new LimitExceededError(
       this.#limit,
       this.#allowed,
-      `${options.operation}: as many as may wait already`,
+      `${wordsFor(options)}: as many as may wait already`,
     );
   }
 

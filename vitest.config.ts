@@ -6,7 +6,16 @@ const unit = ["test/unit/**/*.test.ts", "test/style/**/*.test.ts"];
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: unit, pool: "forks", sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          name: "unit",
+          include: unit,
+          pool: "forks",
+          // Far above what any takes, because others may be at work on the machine.
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           name: "real",

@@ -1,0 +1,19 @@
+import { CALM } from "./generate.ts";
+import type { Plan } from "./plan.ts";
+
+/** Whether nothing in the plan parts nodes, stops them or loses what they say: then names never clash. */
+export function isCalm(plan: Plan): boolean {
+  return plan.faults.every((fault) => {
+    if (!CALM.includes(fault.kind)) return false;
+    if (fault.kind === "clog") return fault.byMs <= 500;
+    // A newcomer is calm; one that takes the place of a node that may still run is not.
+    if (fault.kind === "restart")
+      return (
+        fault.node >= plan.nodes ||
+        plan.faults.some(
+          (other) => other.kind === "depart" && other.node === fault.node && other.atMs + 1_100 <= fault.atMs,
+        )
+      );
+    return true;
+  });
+}

@@ -1,0 +1,12 @@
+import type { NodeEffect, NodeInput } from "../node/machine-types.ts";
+import type { SimNode } from "./machine/node.ts";
+
+/** A rule that is looked at while the world runs. It says what it sees by `world.fail`. */
+export interface Invariant {
+  /** A machine has made a step. */
+  stepped?(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void;
+  /** What the step asked for has been done, inside the node. */
+  settled?(node: SimNode, input: NodeInput): void;
+  /** The faults have long been over. */
+  atRest?(): void;
+}

@@ -1,0 +1,20 @@
+import type { Invariant } from "../invariant.ts";
+import type { World } from "../machine/world.ts";
+import { Agreement } from "./agreement.ts";
+import { AtRest } from "./at-rest.ts";
+import { Clashes } from "./clashes.ts";
+import { GroupsCount } from "./groups.ts";
+import { MonitorsFire } from "./monitors.ts";
+import { NamesKeepTheirWord } from "./names.ts";
+import { NodesComeAndGo } from "./nodes.ts";
+
+/** Everything that holds of the core. */
+export const INVARIANTS: readonly ((world: World) => Invariant)[] = [
+  (world) => new NodesComeAndGo(world),
+  (world) => new MonitorsFire(world),
+  (world) => new Clashes(world),
+  (world) => new NamesKeepTheirWord(world),
+  (world) => new GroupsCount(world),
+  (world) => new Agreement(world),
+  (world) => new AtRest(world),
+];

@@ -1,0 +1,117 @@
+import { Value } from "../../kernel/value.ts";
+import type { NodeInput } from "../../node/machine-types.ts";
+import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
+import type { Operation } from "../plan.ts";
+import type { SimNode } from "./node.ts";
+import type { World } from "./world.ts";
+
+const META = { name: "metadataBytes", bytes: 8_192 };
+
+/** Does what programs do. What cannot be done, because the node is not there, is left out. */
+export class Operations {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  carryOut(operation: Operation): void {
+    const node = this.#world.at(operation.node);
+    if (node === undefined || !node.isReady) return;
+    switch (operation.kind) {
+      case "register":
+      case "takeover":
+      case "transfer":
+        this.#askForName(node, operation);
+        return;
+      case "unregister":
+        this.#ask(node, (request) => ({
+          kind: "unregister",
+          request,
+          scope: DEFAULT_SCOPE,
+          name: operation.name,
+          pid: undefined,
+        }));
+        return;
+      case "update": {
+        const revision = node.machine.names(DEFAULT_SCOPE)?.whereis(operation.name)?.revision;
+        if (revision === undefined) return;
+        const meta = Value.encode(operation.meta, META, "meta");
+        const { name } = operation;
+        this.#ask(node, (request) => ({
+          kind: "updateName",
+          request,
+          scope: DEFAULT_SCOPE,
+          name,
+          revision,
+          meta,
+        }));
+        return;
+      }
+      case "exit": {
+        const pid = node.pids[operation.process];
+        if (pid !== undefined) node.exit(pid, { kind: "normal" });
+        return;
+      }
+      case "join":
+      case "leave":
+        this.#joinOrLeave(node, operation);
+        return;
+      case "monitor":
+      case "monitorNode":
+        this.#watch(node, operation);
+        return;
+    }
+  }
+
+  #askForName(
+    node: SimNode,
+    { kind, name, owner, process }: Extract<Operation, { kind: "register" | "takeover" | "transfer" }>,
+  ): void {
+    const pid = this.#world.at(owner)?.pids[process];
+    if (pid === undefined) return;
+    if (kind === "transfer") {
+      this.#ask(node, (request) => ({ kind, request, scope: DEFAULT_SCOPE, name, to: pid }));
+      return;
+    }
+    const takeover = kind === "takeover";
+    const meta = Value.undefined;
+    this.#ask(node, (request) => ({
+      kind: "register",
+      request,
+      scope: DEFAULT_SCOPE,
+      name,
+      pid,
+      meta,
+      takeover,
+      resolver: 0,
+    }));
+  }
+
+  #ask(node: SimNode, make: (request: number) => Extract<NodeInput, { request: number }>): void {
+    if (!node.isPaused) this.#world.asked.push(node.ask(make));
+  }
+
+  #joinOrLeave(node: SimNode, operation: Extract<Operation, { kind: "join" | "leave" }>): void {
+    const pid = node.pids[operation.process];
+    if (pid === undefined || node.isPaused || !node.isRunning(pid)) return;
+    const { group } = operation;
+    const common = { scope: DEFAULT_SCOPE, group, pids: [pid] } as const;
+    if (operation.kind === "leave") node.feed({ kind: "leave", ...common });
+    else node.feed({ kind: "join", ...common, meta: Value.encode(operation.meta, META, "meta") });
+  }
+
+  #watch(node: SimNode, operation: Extract<Operation, { kind: "monitor" | "monitorNode" }>): void {
+    if (node.isPaused) return;
+    if (operation.kind === "monitorNode") {
+      const watched = this.#world.at(operation.watched)?.id;
+      if (watched !== undefined) node.monitor((monitor) => ({ kind: "monitorNode", monitor, node: watched }));
+      return;
+    }
+    const pid = this.#world.at(operation.owner)?.pids[operation.process];
+    if (pid === undefined) return;
+    const monitor = node.monitor((number) => ({ kind: "monitor", monitor: number, pid }));
+    if (operation.forMs > 0)
+      this.#world.clock.after(operation.forMs, () => node.feed({ kind: "demonitor", monitor }));
+  }
+}

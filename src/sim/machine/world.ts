@@ -1,0 +1,227 @@
+import { makeIncarnation, makeNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
+import { fraction, type Random, SeededRandom } from "../../kernel/random.ts";
+import { VirtualClock } from "../../kernel/virtual-clock.ts";
+import { DEFAULT_TIMES } from "../../monitor/settings.ts";
+import type { NodeEffect, NodeInput } from "../../node/machine-types.ts";
+import type { ClusterMessage } from "../../node/protocol.ts";
+import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
+import type { FailureDetection } from "../../node/settings.ts";
+import type { Clash } from "../../resolve/types.ts";
+import type { Invariant } from "../invariant.ts";
+import type { Fault, Plan } from "../plan.ts";
+import { TraceHash } from "../trace.ts";
+import { Violation } from "../violation.ts";
+import { Faults } from "./faults.ts";
+import { Network } from "./network.ts";
+import { type Asked, SimNode } from "./node.ts";
+import { Operations } from "./operations.ts";
+import { type TraceLine, tellStep } from "./telling.ts";
+import { decide } from "./user-code.ts";
+
+/** No run of a sound core comes near this many events. */
+const LIVELOCK_EVENTS = 200_000;
+
+/** A clash that a node was shown. */
+export interface Judgement {
+  readonly node: SimNode;
+  readonly clash: Clash;
+  readonly atMs: number;
+  readonly winner: Pid | "none" | undefined;
+}
+
+/** Something that went wrong on purpose, for as long as it can be felt. */
+export interface Disturbance {
+  readonly kind: Fault["kind"];
+  readonly fromMs: number;
+  untilMs: number;
+  /** Undefined: everybody's. */
+  readonly places: readonly number[] | undefined;
+}
+
+export interface WorldHooks {
+  readonly invariants: readonly ((world: World) => Invariant)[];
+  /** For a reader: a line for each thing that happens. */
+  readonly tell?: ((line: TraceLine) => void) | undefined;
+}
+
+/** One run of a plan on machines alone: no promise, no timer but the world's, nothing left to chance but by the seed. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly random: Random;
+  readonly network: Network;
+  readonly trace = new TraceHash();
+  /** Every incarnation there was. */
+  readonly everyone: SimNode[] = [];
+  readonly judgements: Judgement[] = [];
+  readonly disturbances: Disturbance[] = [];
+  /** Every request, in order. */
+  readonly asked: Asked[] = [];
+  /** How often each kind of fault was injected, and how often it found somebody to harm. */
+  readonly injected = new Map<string, number>();
+  readonly marks = new Set<string>();
+  events = 0;
+  readonly #present = new Map<number, SimNode>();
+  readonly #byId = new Map<NodeId, SimNode>();
+  readonly #invariants: readonly Invariant[];
+  readonly #onStep: readonly Invariant[];
+  readonly #onSettled: readonly Invariant[];
+  readonly #tell: WorldHooks["tell"];
+  readonly #userRandom: Random;
+  #incarnations = 0;
+
+  constructor(
+    readonly plan: Plan,
+    hooks: WorldHooks,
+  ) {
+    this.random = new SeededRandom(plan.seed);
+    this.network = new Network(this.clock, this.random.fork("network"), plan.delayMs);
+    this.#userRandom = this.random.fork("user code");
+    this.#tell = hooks.tell;
+    this.#invariants = hooks.invariants.map((make) => make(this));
+    this.#onStep = this.#invariants.filter((invariant) => invariant.stepped !== undefined);
+    this.#onSettled = this.#invariants.filter((invariant) => invariant.settled !== undefined);
+  }
+
+  get nowMs(): number {
+    return this.clock.now().monotonicMs;
+  }
+
+  /** Those whose OS process runs, by their places. */
+  get present(): readonly SimNode[] {
+    return [...this.#present.values()];
+  }
+
+  at(place: number): SimNode | undefined {
+    return this.#present.get(place);
+  }
+
+  nodeOf(id: NodeId): SimNode | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Carries the whole plan out, and then waits until everything has come to rest. */
+  run(restMs: number): void {
+    const operations = new Operations(this);
+    const faults = new Faults(this);
+    for (let place = 0; place < this.plan.nodes; place += 1) this.start(place);
+    for (const operation of this.plan.operations)
+      this.#at(operation.atMs, () => operations.carryOut(operation));
+    for (const fault of this.plan.faults) this.#at(fault.atMs, () => faults.inject(fault));
+    this.clock.runUntil(this.plan.restAtMs);
+    faults.endAll();
+    this.clock.runUntil(this.plan.restAtMs + restMs);
+    for (const invariant of this.#invariants) invariant.atRest?.();
+  }
+
+  fail(invariant: string, seen: string): never {
+    throw new Violation(invariant, seen, this.nowMs);
+  }
+
+  mark(name: string): void {
+    this.marks.add(name);
+  }
+
+  /** A machine has made a step; its effects are not carried out yet. */
+  stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
+    this.events += 1;
+    if (this.events > LIVELOCK_EVENTS) this.fail("no livelock", `${this.events} events`);
+    const { trace } = this;
+    trace.add(Math.round(this.nowMs * 1_000));
+    trace.add(node.place * 64 + effects.length);
+    trace.add(input.kind.length * 256 + input.kind.charCodeAt(0));
+    for (const effect of effects) trace.add(effect.kind.length * 256 + effect.kind.charCodeAt(2));
+    for (const invariant of this.#onStep) invariant.stepped?.(node, input, effects);
+    if (this.#tell !== undefined) tellStep(this, this.#tell, node, input, effects);
+  }
+
+  /** What the step asked for has been done. */
+  settled(node: SimNode, input: NodeInput): void {
+    for (const invariant of this.#onSettled) invariant.settled?.(node, input);
+  }
+
+  transmit(
+    from: SimNode,
+    to: NodeId | undefined,
+    scope: string | undefined,
+    messages: readonly ClusterMessage[],
+  ): void {
+    const stamp = from.machine.stamp(from.clock.now());
+    if (to !== undefined) {
+      const receiver = this.#byId.get(to);
+      if (receiver !== undefined)
+        this.network.send(from, receiver, () => receiver.receive(from, stamp, messages));
+      return;
+    }
+    void scope;
+    for (const other of this.#present.values()) {
+      if (other !== from) this.network.send(from, other, () => other.receive(from, stamp, messages));
+    }
+  }
+
+  probe(from: SimNode, to: NodeId): void {
+    const node = this.#byId.get(to);
+    if (node === undefined) return;
+    this.network.probe(from, node, node.place, () => from.feed({ kind: "noResponders", node: to }));
+  }
+
+  ready(node: SimNode): void {
+    for (let count = 0; count < this.plan.processes; count += 1) node.spawn();
+    node.feed({ kind: "watching", scope: DEFAULT_SCOPE, names: true, groups: true });
+  }
+
+  ended(node: SimNode): void {
+    if (this.#present.get(node.place) === node) this.#present.delete(node.place);
+    for (const pid of node.pids) {
+      if (node.processes.get(pid) === undefined)
+        node.processes.set(pid, { kind: "nodeDown", node: node.id, cause: "disconnected" });
+    }
+  }
+
+  resolve(node: SimNode, effect: Extract<NodeEffect, { kind: "resolve" }>): void {
+    const { resolver, resolverMs } = this.plan;
+    const decided = decide(resolver, effect.details, fraction(this.#userRandom));
+    this.mark(`clash shown to a resolver that is ${resolver}`);
+    const winner = decided?.kind === "keep" ? decided.winner : decided?.kind === "none" ? "none" : undefined;
+    this.judgements.push({ node, clash: effect.details, atMs: this.nowMs, winner });
+    if (decided === undefined) return;
+    const [least, most] = resolverMs;
+    this.clock.after(least + fraction(this.#userRandom) * (most - least), () =>
+      node.feed({ kind: "resolved", scope: effect.details.scope, clash: effect.clash, outcome: decided }),
+    );
+  }
+
+  /** Whether anything of these kinds could be felt by these places in this time. */
+  wasDisturbed(fromMs: number, untilMs: number, places?: readonly number[]): boolean {
+    return this.disturbances.some(
+      (each) =>
+        each.fromMs <= untilMs &&
+        each.untilMs >= fromMs &&
+        (each.places === undefined ||
+          places === undefined ||
+          each.places.some((place) => places.includes(place))),
+    );
+  }
+
+  #at(atMs: number, run: () => void): void {
+    this.clock.after(Math.max(0, atMs - this.nowMs), run);
+  }
+
+  start(place: number): void {
+    const former = this.#present.get(place);
+    former?.kill();
+    this.#incarnations += 1;
+    const draw = this.random.fork(`incarnation:${place}:${this.#incarnations}`);
+    const wallMs = this.clock.now().wallMs + this.#incarnations;
+    const id = makeNodeId(`n${place}`, makeIncarnation(wallMs, [draw.u32(), draw.u32()]));
+    const times: FailureDetection = {
+      ...DEFAULT_TIMES,
+      arbiterTimeoutMs: 3_000,
+      probeEveryMs: this.plan.probeEveryMs,
+    };
+    const node = new SimNode(this, id, place, times);
+    this.#present.set(place, node);
+    this.#byId.set(id, node);
+    this.everyone.push(node);
+    node.feed({ kind: "start", serverId: "s", replaces: true });
+  }
+}

@@ -180,11 +180,10 @@ export class Requests {
       this.#finish(from, request, serving, { kind: "nodeDown", node: this.#port.self, leaving: true });
       return;
     }
-    const before = this.#owner.entry(command.name)?.id;
     const task = this.#owner.execute(command, 0, (outcome) => {
       serving.task = undefined;
-      if (outcome.kind === "registered" && (command.kind === "register" || outcome.id !== before))
-        serving.registered = outcome.id;
+      // Not a transfer: it is done, and whom the name was taken from cannot be given it back.
+      if (outcome.kind === "registered" && command.kind === "register") serving.registered = outcome.id;
       this.#finish(from, request, serving, outcome);
     });
     if (serving.outcome === undefined) serving.task = task;

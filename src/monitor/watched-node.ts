@@ -23,9 +23,14 @@ export class WatchedNode {
     return this.#monitors.keys();
   }
 
-  /** Nothing is watched, and the other side has been told so. */
+  /**
+   * Nothing is watched, and nothing need be known any more. The number of the last end must be, for as long as the other side
+   * counts on: else the next check would look as if everything had been missed.
+   */
   get isIdle(): boolean {
-    return this.#monitors.size === 0 && this.nodeMonitors.size === 0 && this.#checksOwed === 0;
+    return (
+      this.#monitors.size === 0 && this.nodeMonitors.size === 0 && this.#checksOwed === 0 && this.seen === 0
+    );
   }
 
   /** True for the first monitor of a process. */

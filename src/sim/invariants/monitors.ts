@@ -67,7 +67,9 @@ export class MonitorsFire implements Invariant {
     }
     const place = world.nodeOf(owner)?.place ?? -1;
     const mayBeOutOfReach = world.wasDisturbed(world.nowMs - FELT_MS, world.nowMs, [place, node.place]);
-    if (down.reason.kind !== "nodeDown" || !mayBeOutOfReach) {
+    // Of a node that it has never met a watcher can only say that it knows of no such process.
+    const isUnknown = down.reason.kind === "noSuchProcess" && !node.machine.isUp(owner);
+    if (!mayBeOutOfReach || (down.reason.kind !== "nodeDown" && !isUnknown)) {
       world.fail("no down before a cause", `${nameOf(watch)} runs; ${node.id} says ${down.reason.kind}`);
     }
     world.mark("a monitor fires for a node out of reach");

@@ -41,8 +41,8 @@ export class NamesKeepTheirWord implements Invariant {
       if (effect.kind === "answer" && effect.answer.kind === "registration")
         this.#registered(node, effect.answer.registration);
     }
-    // A reader of a name that is handed on never finds nobody.
-    if (this.#isCalm && before?.kind === "unregistered" && isTakenOver(before))
+    // A reader of a name that is handed on never finds nobody, unless whom it was handed to is gone already.
+    if (this.#isCalm && before?.kind === "unregistered" && this.#isHandedOn(before))
       this.#world.fail(
         "a name that is handed on is never without a holder",
         `${before.registration.name} on ${node.id}`,
@@ -80,10 +80,16 @@ export class NamesKeepTheirWord implements Invariant {
       world.fail("one of several racers wins", `${name} is held by ${holders.map(({ id }) => id).join()}`);
   }
 
+  /** A registration whose caller was told that it failed is given back, however late. */
   #gaveUpOn(name: string): boolean {
     return this.#world.asked.some(
-      (asked) => asked.what.kind === "register" && asked.what.name === name && asked.answer === "gave up",
+      ({ what, answer }) =>
+        what.kind === "register" && what.name === name && (answer === "gave up" || answer?.kind === "error"),
     );
+  }
+
+  #isHandedOn({ reason }: Extract<NameEvent, { kind: "unregistered" }>): boolean {
+    return reason.kind === "takenOver" && this.#world.everyone.some((node) => node.isRunning(reason.by));
   }
 
   #note(name: string, kind: string): void {
@@ -91,8 +97,4 @@ export class NamesKeepTheirWord implements Invariant {
     if (kinds === undefined) this.#asked.set(name, new Set([kind]));
     else kinds.add(kind);
   }
-}
-
-function isTakenOver(event: Extract<NameEvent, { kind: "unregistered" }>): boolean {
-  return event.reason.kind === "takenOver";
 }

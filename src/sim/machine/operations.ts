@@ -17,7 +17,8 @@ export class Operations {
 
   carryOut(operation: Operation): void {
     const node = this.#world.at(operation.node);
-    if (node === undefined || !node.isReady) return;
+    // A process that stands still asks for nothing.
+    if (node === undefined || !node.isReady || node.isPaused) return;
     switch (operation.kind) {
       case "register":
       case "takeover":
@@ -89,12 +90,12 @@ export class Operations {
   }
 
   #ask(node: SimNode, make: (request: number) => Extract<NodeInput, { request: number }>): void {
-    if (!node.isPaused) this.#world.asked.push(node.ask(make));
+    this.#world.asked.push(node.ask(make));
   }
 
   #joinOrLeave(node: SimNode, operation: Extract<Operation, { kind: "join" | "leave" }>): void {
     const pid = node.pids[operation.process];
-    if (pid === undefined || node.isPaused || !node.isRunning(pid)) return;
+    if (pid === undefined || !node.isRunning(pid)) return;
     const { group } = operation;
     const common = { scope: DEFAULT_SCOPE, group, pids: [pid] } as const;
     if (operation.kind === "leave") node.feed({ kind: "leave", ...common });
@@ -102,7 +103,6 @@ export class Operations {
   }
 
   #watch(node: SimNode, operation: Extract<Operation, { kind: "monitor" | "monitorNode" }>): void {
-    if (node.isPaused) return;
     if (operation.kind === "monitorNode") {
       const watched = this.#world.at(operation.watched)?.id;
       if (watched !== undefined) node.monitor((monitor) => ({ kind: "monitorNode", monitor, node: watched }));

@@ -100,6 +100,28 @@ describe("a refusal that names no holder", () => {
   });
 });
 
+describe("a transfer that nobody waits for any more", () => {
+  // 1. c has a name of a transferred to b. 2. b has taken it over; its answer is on its way to a. 3. c gives up, or is gone:
+  // a gives up too. Had b given the name back then, nobody would have it.
+  test("stands, once the name has been taken over", () => {
+    const { cluster, nodes, pids } = three("given up");
+    const [a, b, c] = nodes;
+    for (const name of NAMES) a.register(name, pids[0]);
+    cluster.run(100);
+    cluster.slow(b, a, SLOW_MS);
+    const asked = NAMES.map((name) => c.transfer(name, pids[1]));
+    cluster.runUntil(() => NAMES.some((name) => b.holder(name) === pids[1]), 1_000);
+    cluster.run(10);
+    for (const request of asked) c.feed({ kind: "abandon", request });
+    cluster.run(5_000);
+    for (const name of NAMES) {
+      const holder = a.holder(name);
+      expect([pids[0], pids[1]]).toContain(holder);
+      for (const node of nodes) expect(node.holder(name)).toBe(holder);
+    }
+  });
+});
+
 describe("what is written in one turn", () => {
   function effectsOf(node: MachineNode, cluster: MachineCluster, names: readonly string[], pid: Pid) {
     const meta = Value.undefined;

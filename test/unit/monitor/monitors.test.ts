@@ -277,6 +277,21 @@ test("where nothing was lost, nothing is repaired", () => {
   expect(there.monitors.gauges().watchesHeld).toBe(20);
 });
 
+test("nothing is repaired when a watch begins long after the last one ended", () => {
+  const { wired, here, there } = setUp();
+  for (let turn = 0; turn < 3; turn += 1) {
+    const pid = wired.spawn(there);
+    wired.watch(here, pid);
+    wired.flow();
+    wired.exit(there, pid);
+    wired.run(20_000);
+  }
+  expect(here.fired).toHaveLength(3);
+  wired.watch(here, wired.spawn(there));
+  wired.run(5_000);
+  expect(there.monitors.counts.repairs).toBe(0);
+});
+
 test("one check goes to each node that is watched, once per interval, and none where nothing is", () => {
   const wired = new Wired(4);
   const [here, there, other] = [wired.side(0), wired.side(1), wired.side(2)];

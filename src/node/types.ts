@@ -147,8 +147,8 @@ export interface ClusterNode extends AsyncDisposable {
   drain(options?: DrainOptions): Promise<void>;
 
   /**
-   * Ends the processes (`shutdown`), hands over what this node decides for others (for 1 s at most), says goodbye, and closes
-   * the bus connection. Idempotent.
+   * Ends the processes (`shutdown`), of which the others hear in one hop, hands over what this node decides for others (for 1 s
+   * at most), says goodbye, and closes the bus connection. Idempotent.
    */
   stop(): Promise<void>;
 

@@ -9,6 +9,7 @@ export interface BrokerLimits {
    * and a client that stalls for a second under load loses its connection.
    */
   readonly pendingBytes: number;
+  /** Connections at once, whether they have said CONNECT or not: more than the nodes that one machine runs. */
   readonly clients: number;
   /**
    * How long a client may be connected without having said CONNECT, in milliseconds: longer than any dials for, so that it is only

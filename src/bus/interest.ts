@@ -4,6 +4,9 @@
  */
 const REMEMBERED_SUBJECTS = 4_096;
 
+/** Subscribers in all these answers together: 8 MiB, enough for 1,000 nodes of which each says something to all others. */
+const REMEMBERED_MATCHES = 1_048_576;
+
 interface Wildcard<S> {
   readonly tokens: readonly string[];
   readonly subscribers: Set<S>;
@@ -14,9 +17,10 @@ export class Interest<S> {
   readonly #exact = new Map<string, Set<S>>();
   readonly #wildcards = new Map<string, Wildcard<S>>();
   readonly #remembered = new Map<string, readonly S[]>();
+  #rememberedMatches = 0;
 
   add(pattern: string, subscriber: S): void {
-    this.#remembered.clear();
+    this.#forget();
     if (hasWildcard(pattern)) {
       const wildcard = this.#wildcards.get(pattern) ?? {
         tokens: pattern.split("."),
@@ -32,7 +36,7 @@ export class Interest<S> {
   }
 
   remove(pattern: string, subscriber: S): void {
-    this.#remembered.clear();
+    this.#forget();
     const exact = this.#exact.get(pattern);
     if (exact?.delete(subscriber) && exact.size === 0) this.#exact.delete(pattern);
     const wildcard = this.#wildcards.get(pattern);
@@ -48,12 +52,26 @@ export class Interest<S> {
     if (this.#wildcards.size > 0) {
       const tokens = subject.split(".");
       for (const wildcard of this.#wildcards.values()) {
-        if (matches(wildcard.tokens, tokens)) found.push(...wildcard.subscribers);
+        if (!matches(wildcard.tokens, tokens)) continue;
+        // Not spread into one push: the arguments of a call have to fit on the stack.
+        for (const subscriber of wildcard.subscribers) found.push(subscriber);
       }
     }
-    if (this.#remembered.size >= REMEMBERED_SUBJECTS) this.#remembered.clear();
-    this.#remembered.set(subject, found);
+    this.#remember(subject, found);
     return found;
+  }
+
+  #remember(subject: string, found: readonly S[]): void {
+    if (found.length > REMEMBERED_MATCHES) return;
+    const isFull = this.#remembered.size >= REMEMBERED_SUBJECTS;
+    if (isFull || this.#rememberedMatches + found.length > REMEMBERED_MATCHES) this.#forget();
+    this.#remembered.set(subject, found);
+    this.#rememberedMatches += found.length;
+  }
+
+  #forget(): void {
+    this.#remembered.clear();
+    this.#rememberedMatches = 0;
   }
 }
 

@@ -41,9 +41,9 @@ export interface OutboxOptions {
  * before a message for an overlapping destination goes into another one.
  *
  * What the bus has not confirmed is kept. After a drop of the connection the users' messages of that time wait until the others
- * can be expected to listen again too, before anything newer; then they are sent once more, under
- * their old sequence numbers, so that who got them drops the copy: a drop loses none, and doubles none, but for what a server
- * confirmed and had not passed on when it died. State is not kept: the machines repair it, and old state would only confuse.
+ * can be expected to listen again too; then they are sent once more, before anything newer, under their old sequence numbers, so
+ * that who got them drops the copy: a drop loses none, and doubles none, but for what a server confirmed and had not passed on
+ * when it died. State is not kept: the machines repair it, and old state would only confuse.
  */
 export class Outbox {
   readonly #options: OutboxOptions;

@@ -35,11 +35,12 @@ export interface Limits {
   readonly drainMs: number;
   /** Calls of one node under way at once. */
   readonly pendingCalls: number;
-  /** Registrations and other requests of one node under way at once. */
+  /** Registrations, `waitFor`, `settled` and whatever else waits for the cluster, but for calls: of one node, at once. */
   readonly pendingRequests: number;
   readonly processes: number;
   readonly scopes: number;
   readonly monitors: number;
+  /** Iterables from `watch` and `watchNodes` that are open at once. */
   readonly watches: number;
 }
 

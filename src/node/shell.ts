@@ -5,12 +5,14 @@ import {
   type RollcallError,
   UnauthorizedError,
 } from "../kernel/errors.ts";
+import type { ExitReason } from "../kernel/exit-reason.ts";
 import { isNodeId, nameOfNode } from "../kernel/ids.ts";
 import { ClaimRunner } from "./claim-runner.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { STATE } from "./frame.ts";
 import type { AdmittedFrame } from "./frame-gate.ts";
 import { assembleNode, type NodeMakings, type NodeParts } from "./parts.ts";
+import type { LocalProcess } from "./process.ts";
 import { clusterMessages } from "./protocol.ts";
 import { Reunion } from "./reunion.ts";
 import { DEFAULT_SCOPE } from "./scope-set.ts";
@@ -20,11 +22,16 @@ import { Wait, type WaitOptions } from "./waits.ts";
 
 type Phase = "claiming" | "joining" | "running" | "draining" | "stopping" | "stopped";
 
+const SHUTDOWN: ExitReason = { kind: "shutdown" };
+
 /**
  * How long `stop()` waits until the others can do without this node as an arbiter, in milliseconds. A few round trips do; who
  * has not answered by then hangs, and finds the node gone.
  */
 const HAND_OVER_MS = 1_000;
+
+/** Processes whose end is told in one turn: some 30 ms of work. More would let heartbeats wait where a million are ended. */
+const EXITS_AT_ONCE = 4_096;
 
 /** The life of one node, between its bus and its parts: how it starts, what reaches it, and how it ends. */
 export class Shell {
@@ -101,8 +108,8 @@ export class Shell {
   }
 
   /**
-   * Hands over what this node decides for others, says goodbye, if anybody knows of this node, and ends everything.
-   * Idempotent. Never rejects.
+   * Ends the processes, hands over what this node decides for others, says goodbye, if anybody knows of this node, and ends
+   * everything. Idempotent. Never rejects.
    */
   close(kind: NodeClosed["kind"], error?: RollcallError): Promise<void> {
     this.#closing ??= this.#close(kind, error);
@@ -248,6 +255,25 @@ export class Shell {
     await this.parts.core.requests.ask(wait, (request) => ({ kind: "retire", request })).catch(() => {});
   }
 
+  #endProcesses(): readonly LocalProcess[] {
+    const { processes } = this.parts.core;
+    const ended = processes.all();
+    for (const process of ended) {
+      processes.remove(process);
+      process.end(SHUTDOWN);
+    }
+    return ended;
+  }
+
+  /** As of any exit, and ahead of the hand-over: what a process held must not outlive it until the goodbye. */
+  async #tellExits(processes: readonly LocalProcess[]): Promise<void> {
+    const { clock, pump } = this.parts.core;
+    for (const [index, { pid }] of processes.entries()) {
+      pump.feed({ kind: "exited", pid, reason: SHUTDOWN });
+      if ((index + 1) % EXITS_AT_ONCE === 0) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
+    }
+  }
+
   async #close(kind: NodeClosed["kind"], error: RollcallError | undefined): Promise<void> {
     const { core, deadlines, monitors, nodes, scopes, turn } = this.parts;
     const isKnown = this.#isJoined;
@@ -256,12 +282,14 @@ export class Shell {
     }
     const handsOver = this.#phase === "running" && error === undefined && this.connection.connected;
     this.#phase = "stopping";
-    const processes = core.processes.all();
-    for (const process of processes) {
-      core.processes.remove(process);
-      process.end({ kind: "shutdown" });
-    }
+    // First: that its own processes end is no news to this node.
+    const abrupt = error === undefined ? undefined : this.#closedError;
+    scopes.close(abrupt);
+    nodes.close(abrupt);
+    monitors.close();
+    const processes = this.#endProcesses();
     core.calls.close(this.#closedError);
+    await this.#tellExits(processes);
     if (handsOver) await this.#handOver();
     this.#phase = "stopped";
     if (isKnown) core.pump.feed({ kind: "goodbye" });
@@ -269,10 +297,6 @@ export class Shell {
     core.outbox.flush();
     this.#claim?.abandon(this.#closedError);
     core.waits.close(this.#closedError);
-    const abrupt = error === undefined ? undefined : this.#closedError;
-    scopes.close(abrupt);
-    nodes.close(abrupt);
-    monitors.close();
     turn.close();
     core.outbox.close();
     deadlines.close();

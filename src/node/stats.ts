@@ -87,7 +87,7 @@ export class Counts {
 
 export function statsOf(parts: NodeParts): NodeStats {
   const { core, monitors } = parts;
-  const { calls, counts, machine, outbox, processes, pump, requests, watchQuota } = core;
+  const { calls, counts, machine, outbox, processes, pump, waits, watchQuota } = core;
   return {
     frames: {
       sent: outbox.framesSent,
@@ -101,7 +101,7 @@ export function statsOf(parts: NodeParts): NodeStats {
     processes: processes.size,
     mailboxes: processes.waiting,
     pendingCalls: calls.size,
-    pendingRequests: requests.size,
+    pendingRequests: waits.size,
     monitors: monitors.size,
     watches: watchQuota.used,
     resyncs: watchQuota.resyncs,

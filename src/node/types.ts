@@ -139,7 +139,8 @@ export interface ClusterNode extends AsyncDisposable {
   /**
    * Leaves in good order: refuses joins and registrations of its processes, also those asked for by other nodes; tells the
    * processes (`draining`); hands its part in granting names to the others; waits until they have taken note, the mailboxes are
-   * empty, and no handler and no `onNotice` runs; and stops. All else goes on until then: messages and calls, `spawn`, `scope`, registering processes of other nodes.
+   * empty, and no handler and no `onNotice` runs; and stops. All else goes on until then: messages and calls, `spawn`, `scope`,
+   * registering processes of other nodes.
    *
    * Names do not move by themselves: give them away when `onNotice` is told `draining`, by `names.transfer` in the promise that
    * it returns; else they are free when the node has stopped. A handler that awaits `drain()` waits for itself, until the deadline.
@@ -147,8 +148,8 @@ export interface ClusterNode extends AsyncDisposable {
   drain(options?: DrainOptions): Promise<void>;
 
   /**
-   * Ends the processes (`shutdown`), hands over what this node decides for others (for 1 s at most), says goodbye, and closes
-   * the bus connection. Idempotent.
+   * Ends the processes (`shutdown`), of which the others hear in one hop, hands over what this node decides for others (for 1 s
+   * at most), says goodbye, and closes the bus connection. Idempotent.
    */
   stop(): Promise<void>;
 

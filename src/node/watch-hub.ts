@@ -48,28 +48,31 @@ export class WatchHub<T> {
    */
   open(key: string | undefined, signal: AbortSignal | undefined): Watch<T> {
     const { quota, watchQueue } = this.#options;
+    if (quota.used >= quota.allowed) {
+      throw new LimitExceededError("watches", quota.allowed, "as many watch this node's tables as may");
+    }
     const source = {
       snapshot: (kind: "state" | "resync") => {
         if (kind === "resync") quota.resyncs += 1;
         return this.#options.snapshot(kind, key);
       },
-      onEnd: (watch: Watch<T>) => this.remove(watch, key),
+      onEnd: (watch: Watch<T>) => this.#close(watch, key),
     };
     const watch = this.add(key, () => new Watch<T>(source, watchQueue, quota.aborts, signal));
-    if (watch.ended) this.remove(watch, key);
+    quota.used += 1;
+    if (watch.ended) this.#close(watch, key);
     return watch;
   }
 
-  /** @param make called when there is room and the table knows that somebody watches; it may throw */
+  /**
+   * Of watchers that are bounded elsewhere: they take no place of `limits.watches`.
+   *
+   * @param make called when the table knows that somebody watches; it may throw
+   */
   add<W extends Watcher<T>>(key: string | undefined, make: () => W): W {
-    const { quota } = this.#options;
-    if (quota.used >= quota.allowed) {
-      throw new LimitExceededError("watches", quota.allowed, "as many watch this node's tables as may");
-    }
     if (this.#isIdle) this.#options.onInterest(true);
     try {
       const watcher = make();
-      quota.used += 1;
       this.#watchersOf(key).add(watcher);
       return watcher;
     } catch (error) {
@@ -78,12 +81,13 @@ export class WatchHub<T> {
     }
   }
 
-  remove(watcher: Watcher<T>, key: string | undefined): void {
+  /** @returns false when it was not there any more */
+  remove(watcher: Watcher<T>, key: string | undefined): boolean {
     const watchers = key === undefined ? this.#ofAll : this.#ofKey.get(key);
-    if (watchers?.delete(watcher) !== true) return;
-    this.#options.quota.used -= 1;
+    if (watchers?.delete(watcher) !== true) return false;
     if (key !== undefined && watchers.size === 0) this.#ofKey.delete(key);
     if (this.#isIdle) this.#options.onInterest(false);
+    return true;
   }
 
   emit(key: string | undefined, event: T): void {
@@ -97,6 +101,10 @@ export class WatchHub<T> {
     for (const watchers of [...this.#ofKey.values()]) {
       for (const watcher of [...watchers]) watcher.end(error);
     }
+  }
+
+  #close(watch: Watch<T>, key: string | undefined): void {
+    if (this.remove(watch, key)) this.#options.quota.used -= 1;
   }
 
   get #isIdle(): boolean {

@@ -235,6 +235,34 @@ describe("the embedded broker bears bad clients", () => {
     await eventually(() => fourth.closed);
   });
 
+  test("whoever never says CONNECT is ended, and makes room; who has said it may be silent", async () => {
+    await startHost({ clients: 4, connectMs: 300 });
+    const quiet = new RawClient();
+    quiet.socket.write("CONNECT {}\r\n");
+    await quiet.says("INFO");
+    const idle = [new RawClient(), new RawClient()];
+    idle[1]?.socket.write("PING\r\n");
+    for (const client of idle) await client.says("INFO");
+    await new RawClient().says("-ERR 'maximum connections exceeded'");
+    for (const client of idle) await client.says("-ERR 'no CONNECT within 300 ms'");
+    await eventually(() => idle.every((client) => client.closed));
+    await new RawClient().says("INFO");
+    expect([quiet.closed, quiet.text]).toEqual([false, expect.not.stringContaining("-ERR")]);
+  });
+
+  test("a CONNECT that came while the broker's own process stood still is in time", async () => {
+    await startHost({ connectMs: 200 });
+    const raw = new RawClient();
+    await raw.says("INFO");
+    raw.socket.write("CONNECT {}\r\nPING\r\n");
+    // The event loop stands still: the timer is due before the socket is read.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    await raw.says("PONG");
+    const later = new RawClient();
+    await later.says("-ERR 'no CONNECT within 200 ms'");
+    expect([raw.closed, raw.text]).toEqual([false, expect.not.stringContaining("-ERR")]);
+  });
+
   test("nothing that stands behind a refused command is carried out, though it came with it", async () => {
     const host = await startHost({ subscriptionsPerClient: 10 });
     await host.listen("t.ok");

@@ -175,6 +175,18 @@ describe("a port that is not free", () => {
     await expect(failure).rejects.toThrow(/natsBus\(\) is for that/);
   });
 
+  test("whose broker takes no more clients says so, and is not taken for another program", async () => {
+    const port = await freePort();
+    const host = await BusPeer.connect(embeddedBusWithLimits(port, { clients: 1 }), "host@1");
+    disposables.push({ [Symbol.asyncDispose]: () => host.connection.close() });
+    const failure = BusPeer.connect(embeddedBus({ port }), "a@1");
+    await expect(failure).rejects.toMatchObject({ code: "BUS_CLOSED" });
+    await expect(failure).rejects.toThrow(
+      new RegExp(`port ${port}: it refuses connections: maximum connections exceeded`),
+    );
+    await expect(failure).rejects.not.toThrow(/another program/);
+  });
+
   test("and options that are wrong are refused", () => {
     for (const options of [{ port: 0 }, { port: "4229" }, { port: 65_536 }, { ports: 1 }]) {
       expect(() => Reflect.apply(embeddedBus, undefined, [options])).toThrow(/embeddedBus\.ports? is/);

@@ -17,6 +17,26 @@ function isMatch(pattern: string, subject: string): boolean {
   return want.every((token, index) => token === "*" || token === have[index]);
 }
 
+test("as many as there are have their say, and no more is remembered than may be", () => {
+  const interest = new Interest<number>();
+  const many = Array.from({ length: 600_000 }, (_, index) => index);
+  for (const subscriber of many) interest.add("a.*", subscriber);
+  const first = interest.match("a.1");
+  expect(first).toHaveLength(many.length);
+  expect(interest.match("a.1")).toBe(first);
+  const small = interest.match("b");
+  expect(interest.match("a.2")).toHaveLength(many.length);
+  // Both lists of `a` would be too much together: what was there made room.
+  expect(interest.match("b")).not.toBe(small);
+  expect(interest.match("a.1")).not.toBe(first);
+  for (const subscriber of many) interest.add("a.3", -1 - subscriber);
+  const kept = interest.match("b");
+  const tooLong = interest.match("a.3");
+  expect(tooLong).toHaveLength(2 * many.length);
+  expect(interest.match("a.3")).not.toBe(tooLong);
+  expect(interest.match("b")).toBe(kept);
+});
+
 test("interest matches as the rule of NATS says, through any additions and removals", () => {
   const step = fc.record({ remove: fc.option(fc.nat()), pattern, subscriber: fc.nat(3), subject });
   fc.assert(

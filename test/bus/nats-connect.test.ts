@@ -104,6 +104,13 @@ describe("the first connect", () => {
     await expect(failure).rejects.toThrow(/not a NATS server/);
   });
 
+  test("a server that turns the client away with an error is told with that error", async () => {
+    const other = await SilentServer.start({ greeting: "-ERR 'maximum connections exceeded'\r\n" });
+    disposables.push(other);
+    const failure = BusPeer.connect(natsBus({ servers: `127.0.0.1:${other.port}` }), "node@1");
+    await expect(failure).rejects.toThrow(/refuses connections: maximum connections exceeded/);
+  });
+
   test("an abort rejects it with the signal's reason, and no socket is left", async () => {
     const silent = await SilentServer.start();
     disposables.push(silent);

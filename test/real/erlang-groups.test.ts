@@ -111,7 +111,7 @@ test("a watch of one group gives its members, then every change in order, whoeve
     { kind: "updated", group: "watched", member: { pid: theirs, meta: "changed" } },
     { kind: "left", group: "watched", member: { pid: theirs }, reason: { kind: "released" } },
     { kind: "joined", group: "watched", member: { pid: gone } },
-    { kind: "left", group: "watched", member: { pid: gone }, reason: { kind: "nodeDown", cause: "left" } },
+    { kind: "left", group: "watched", member: { pid: gone }, reason: { kind: "shutdown" } },
   ]);
   await a.node.unwatch(watch);
   await a.node.exit(mine);

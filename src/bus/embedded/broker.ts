@@ -11,6 +11,9 @@ export const DISCONNECTS = "$ROLLCALL.DISCONNECT";
 export const BROKER_MARK = "rollcall_broker";
 export const BROKER_VERSION = 1;
 
+/** Between a client's deadline and the last look at it: time enough for sockets to be read that were not during a stall. */
+const LAST_LOOK_MS = 100;
+
 /** How long clients may take to read what was pending when the broker hangs up. */
 const GOODBYE_MS = 500;
 
@@ -149,7 +152,23 @@ export class Broker {
     });
     this.#lastClient += 1;
     session.greet(this.#info(this.#lastClient));
+    this.#expectConnect(session, socket);
     this.#flush();
+  }
+
+  /**
+   * 1. The client has sent its CONNECT. 2. This process stands still beyond the deadline. 3. Timers run before sockets are read.
+   * So whoever is late is looked at once more, when the event loop has been round.
+   */
+  #expectConnect(session: Session, socket: Socket): void {
+    const { clock, limits } = this.#options;
+    const giveUp = (): void => {
+      if (!session.hasConnected) session.refuse(`no CONNECT within ${limits.connectMs} ms`);
+    };
+    let cancel = clock.after(limits.connectMs, () => {
+      if (!session.hasConnected) cancel = clock.after(LAST_LOOK_MS, giveUp);
+    });
+    socket.on("close", () => cancel());
   }
 
   #info(clientId: number): object {

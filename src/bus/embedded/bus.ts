@@ -9,7 +9,7 @@ import type { Bus, BusConnectOptions } from "../port.ts";
 import { BROKER_MARK, BROKER_VERSION, DISCONNECTS } from "./broker.ts";
 import { EmbeddedConnection } from "./connection.ts";
 import { Host } from "./host.ts";
-import type { BrokerLimits } from "./limits.ts";
+import { BROKER_LIMITS, type BrokerLimits } from "./limits.ts";
 import { Takeover } from "./takeover.ts";
 
 export interface EmbeddedBusOptions {
@@ -133,6 +133,10 @@ async function isBrokerThere(port: number, options: BusConnectOptions): Promise<
       throw stranger(
         port,
         `what listens there says nothing within ${GREETING_MS} ms: another program, or a host that hangs`,
+      );
+    case "turnedAway":
+      throw new BusClosedError(
+        `cannot join the embedded bus on port ${port}: ${greeting.error.message}; it takes ${BROKER_LIMITS.clients} clients: for more, run a NATS server and use natsBus()`,
       );
     case "foreign":
       throw stranger(port, "another program listens there");

@@ -9,7 +9,13 @@ export interface BrokerLimits {
    * and a client that stalls for a second under load loses its connection.
    */
   readonly pendingBytes: number;
+  /** Connections at once, whether they have said CONNECT or not: more than the nodes that one machine runs. */
   readonly clients: number;
+  /**
+   * How long a client may be connected without having said CONNECT, in milliseconds: longer than any dials for, so that it is only
+   * who never will. Otherwise idle connections would take up the room of `clients`.
+   */
+  readonly connectMs: number;
   readonly subscriptionsPerClient: number;
 }
 
@@ -18,5 +24,6 @@ export const BROKER_LIMITS: BrokerLimits = {
   controlLineBytes: 4_096,
   pendingBytes: 64 * 1_048_576,
   clients: 1_000,
+  connectMs: 5_000,
   subscriptionsPerClient: 100_000,
 };

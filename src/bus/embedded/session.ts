@@ -29,6 +29,7 @@ export class Session implements CommandSink {
   readonly #outbox = new Outbox();
   readonly #subscriptions = new Map<string, Subscription>();
   #name = "";
+  #hasConnected = false;
   #echo = true;
   #verbose = false;
   #headers = false;
@@ -44,6 +45,11 @@ export class Session implements CommandSink {
 
   get name(): string {
     return this.#name;
+  }
+
+  /** It has said CONNECT: who it is, and how it wants to be spoken to. */
+  get hasConnected(): boolean {
+    return this.#hasConnected;
   }
 
   get echo(): boolean {
@@ -145,6 +151,7 @@ export class Session implements CommandSink {
     const { name, echo, verbose, headers, no_responders } = loose<
       "name" | "echo" | "verbose" | "headers" | "no_responders"
     >(options);
+    this.#hasConnected = true;
     this.#echo = echo !== false;
     this.#verbose = verbose === true;
     this.#headers = headers === true;

@@ -79,7 +79,7 @@ export class Takeover {
     this.#dials += 1;
     if (this.#dials === DIALS_BEFORE_WARNING) {
       this.#warn(
-        `what listens on port ${this.#port} does not answer as the embedded bus; its process may hang`,
+        `what listens on port ${this.#port} does not answer as the embedded bus; its process may hang, or it has as many clients as it takes`,
       );
     }
     this.#host.tryToHost().catch((error: unknown) => {

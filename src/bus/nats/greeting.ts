@@ -5,6 +5,7 @@ import { isRecord } from "../loose.ts";
 /** A NATS server's INFO line is about 1 KiB; in a large cluster, which lists its members, tens. */
 const GREETING_BYTES = 65_536;
 const INFO_LINE = /^INFO\s+(.+?)\s*$/i;
+const ERROR_LINE = /^-ERR\s+'(.*)'\s*$/i;
 
 export type Greeting =
   | { readonly kind: "greeted"; readonly info: Readonly<Record<string, unknown>> }
@@ -12,6 +13,8 @@ export type Greeting =
   | { readonly kind: "refused"; readonly error: Error }
   /** Connected, but nothing was said, or the connection was not made, in the time given. */
   | { readonly kind: "silent"; readonly error: Error }
+  /** A server that says why it does not take this client: it has as many as it may, say. */
+  | { readonly kind: "turnedAway"; readonly error: Error }
   /** Something listens that is not NATS. */
   | { readonly kind: "foreign"; readonly error: Error };
 
@@ -66,6 +69,10 @@ export function readGreeting(request: GreetingRequest): Promise<Greeting> {
 
 function readInfo(text: string): Greeting {
   const line = text.slice(0, text.indexOf("\n"));
+  const reason = ERROR_LINE.exec(line)?.[1];
+  if (reason !== undefined) {
+    return { kind: "turnedAway", error: new Error(`it refuses connections: ${reason}`) };
+  }
   const json = INFO_LINE.exec(line)?.[1];
   try {
     const info: unknown = json === undefined ? undefined : JSON.parse(Buffer.from(json, "latin1").toString());

@@ -71,6 +71,7 @@ describe("names", () => {
     const shells = new Shells("waitFor");
     const [a, b] = await shells.startAll("a", "b");
     const waiting = b.names.waitFor("svc");
+    expect(b.stats()).toMatchObject({ watches: 0, pendingRequests: 1 });
     const process = a.spawn();
     await shells.until(a.names.register("svc", process));
     expect((await shells.until(waiting)).pid).toBe(process.pid);
@@ -81,7 +82,19 @@ describe("names", () => {
     const aborted = b.names.waitFor("never", { signal: controller.signal });
     controller.abort(new Error("enough"));
     await expect(aborted).rejects.toThrow("enough");
-    expect(b.stats().watches).toBe(0);
+    expect(b.stats()).toMatchObject({ watches: 0, pendingRequests: 0 });
+  });
+
+  test("as many may wait for names as limits.pendingRequests says, however few may watch", async () => {
+    const shells = new Shells("many waits");
+    const a = await shells.start("a", { limits: { watches: 1, pendingRequests: 3 } });
+    const waiting = ["x", "x", "y"].map((name) => a.names.waitFor(name));
+    const watch = a.names.watch();
+    await expect(a.names.waitFor("z")).rejects.toMatchObject({ limit: "pendingRequests", allowed: 3 });
+    const ended = Promise.allSettled(waiting);
+    await shells.until(a.stop());
+    for (const outcome of await ended) expect(outcome).toMatchObject({ reason: { code: "BUS_CLOSED" } });
+    await watch.return();
   });
 
   test("watch gives the state, then each change in order", async () => {

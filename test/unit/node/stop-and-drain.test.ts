@@ -45,6 +45,54 @@ describe("the end", () => {
     expect(shells.clock.pending).toBe(0);
   });
 
+  test("the names, memberships and monitors of a node that stops end in one hop, however long it hands over", async () => {
+    const shells = new Shells("stop at once");
+    const [a, b] = await shells.startAll("a", "b", "c");
+    const [named, member] = [b.spawn(), b.spawn()];
+    await shells.until(b.names.register("svc", named));
+    b.groups.join("all", member);
+    await shells.until(b.settled());
+    const monitors = [a.monitor(named), a.monitor(member), a.monitor({ name: "svc" })];
+    const own = b.monitor(member);
+    const watches = [b.names.watch(), b.groups.watch()];
+    for (const watch of watches) await watch.next();
+    await shells.run(20);
+    shells.network.pause("c");
+    const stopped = b.stop();
+    await shells.run(20);
+    expect(a.nodes().some(({ id }) => id === b.id)).toBe(true);
+    expect(a.names.whereis("svc")).toBeUndefined();
+    expect(a.groups.members("all")).toEqual([]);
+    for (const { down } of monitors) {
+      expect((await shells.until(down)).reason).toEqual({ kind: "shutdown" });
+    }
+    expect((await shells.until(a.names.register("svc", a.spawn()))).node).toBe(a.id);
+    await shells.until(stopped);
+    for (const watch of watches) expect(await watch.next()).toEqual({ value: undefined, done: true });
+    expect(await Promise.race([own.down, "pending"])).toBe("pending");
+  });
+
+  test("a registration that the stop of its node comes upon is refused, and leaves nothing", async () => {
+    const shells = new Shells("stop amid requests");
+    const [a, b] = await shells.startAll("a", "b", "c");
+    shells.network.pause("c");
+    const process = b.spawn();
+    const names = Array.from({ length: 30 }, (_, index) => `name-${index}`);
+    const asked = Promise.allSettled(names.map((name) => b.names.register(name, process)));
+    await shells.run(1);
+    const stopped = b.stop();
+    await shells.run(50);
+    expect(a.nodes().some(({ id }) => id === b.id)).toBe(true);
+    expect(a.names.count()).toBe(0);
+    await shells.until(stopped);
+    const failures = (await shells.until(asked)).flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason] : [],
+    );
+    expect(failures.length).toBeGreaterThan(0);
+    const kinds = [NoSuchProcessError, BusClosedError];
+    for (const failure of failures) expect(kinds.some((kind) => failure instanceof kind)).toBe(true);
+  });
+
   test("everything but stop is refused afterwards", async () => {
     const shells = new Shells("refused");
     const a = await shells.start("a");

@@ -141,4 +141,18 @@ describe("the end of a watch", () => {
     hub.open(undefined, undefined);
     expect(() => hub.open(undefined, undefined)).toThrow(LimitExceededError);
   });
+
+  test("who only waits for a name takes no place of theirs, and gives none back", () => {
+    const { hub, quota } = setUp({ watches: 1 });
+    const waiter: Watcher<string> = { push: () => {}, end: () => {} };
+    hub.add("k", () => waiter);
+    expect(quota.used).toBe(0);
+    hub.open(undefined, undefined);
+    const other = { ...waiter };
+    hub.add("k", () => other);
+    hub.remove(waiter, "k");
+    hub.remove(other, "k");
+    expect(quota.used).toBe(1);
+    expect(() => hub.open(undefined, undefined)).toThrow(LimitExceededError);
+  });
 });

@@ -161,6 +161,7 @@ export class Arbiter {
   }
 
   tick(nowMs: number): void {
+    if (this.#dockets.size === 0) return;
     for (const [name, docket] of [...this.#dockets]) {
       const asked = docket.asked;
       if (asked === undefined) {

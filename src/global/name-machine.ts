@@ -225,8 +225,10 @@ export class NameMachine {
       const next = this.#toSelf.shift();
       if (next !== undefined) this.#message(this.#port.self, next);
     }
-    touched.length = 0;
-    this.#looked = 0;
+    if (this.#looked > 0) {
+      touched.length = 0;
+      this.#looked = 0;
+    }
     this.handover.review();
     this.#parts.commands.review();
   }

@@ -1,4 +1,5 @@
 import type { NameEvent } from "../../global/types.ts";
+import type { Pid } from "../../kernel/ids.ts";
 import type { NodeEffect, NodeInput } from "../../node/machine-types.ts";
 import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
 import { isCalm } from "../calm.ts";
@@ -66,10 +67,12 @@ export class NamesKeepTheirWord implements Invariant {
     }
   }
 
-  #registered(node: SimNode, { name, pid }: { readonly name: string; readonly pid: string }): void {
+  #registered(node: SimNode, { name, pid }: { readonly name: string; readonly pid: Pid }): void {
     const world: World = this.#world;
     world.mark("a registration");
     if (!this.#isCalm || !this.#isPlain(name)) return;
+    // It may have ended before its registration was answered.
+    if (!world.everyone.some((one) => one.isRunning(pid))) return;
     const shown = node.machine.names(DEFAULT_SCOPE)?.whereis(name);
     if (shown !== undefined && shown.pid !== pid)
       world.fail("a caller reads its own writes", `${name} is ${shown.pid} on ${node.id}, registered ${pid}`);

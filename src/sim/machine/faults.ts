@@ -41,14 +41,17 @@ export class Faults {
     if (fault.kind === "restart") {
       this.#disturb(fault.kind, [fault.node], node === undefined ? 0 : 15_000);
       this.#world.start(fault.node);
+      this.#world.effective.add("restart");
       return;
     }
     if (node === undefined) return;
+    if ((fault.kind === "crash" || fault.kind === "depart") && node.isMissed)
+      this.#world.effective.add(fault.kind);
     switch (fault.kind) {
       case "disconnect":
       case "slowConsumer": {
         this.#disturb(fault.kind, [fault.node], fault.forMs);
-        node.drop();
+        node.drop(fault.kind);
         const noticeMs = fault.kind === "disconnect" ? Math.min(fault.noticeMs, fault.forMs) : 0;
         this.#world.clock.after(noticeMs, () => node.noticeDrop());
         this.#world.clock.after(fault.forMs, () => node.reconnect());
@@ -76,6 +79,8 @@ export class Faults {
         return;
       case "step":
         node.clock.stepWall(fault.byMs);
+        // What it says from now on carries another stamp.
+        if (node.isReady && fault.byMs !== 0) this.#world.effective.add("step");
         return;
     }
   }
@@ -105,7 +110,7 @@ export class Faults {
     this.#disturb(fault.kind, undefined, fault.forMs + fault.spreadMs);
     const draw = this.#world.random.fork(`bus restart:${fault.atMs}`);
     for (const node of this.#world.present) {
-      node.drop();
+      node.drop(fault.kind);
       this.#world.clock.after(fraction(draw) * 50, () => node.noticeDrop());
       this.#world.clock.after(fault.forMs + fraction(draw) * fault.spreadMs, () => node.reconnect());
     }

@@ -20,6 +20,10 @@ export class LocalClock {
     return { monotonicMs: local, wallMs: wallMs - monotonicMs + local + this.#wallAheadMs };
   }
 
+  get isDrifting(): boolean {
+    return this.#rate !== 1;
+  }
+
   /** How long it is until this clock shows that, on the global one. */
   globalDelayUntil(localMs: number): number {
     return Math.max(0, (localMs - this.now().monotonicMs) / this.#rate);

@@ -1,5 +1,6 @@
 import { fraction, type Random } from "../../kernel/random.ts";
 import type { VirtualClock } from "../../kernel/virtual-clock.ts";
+import type { Fault } from "../plan.ts";
 
 /** What the network needs to know of a node, and tells it. */
 export interface Station {
@@ -11,6 +12,8 @@ export interface Station {
   connected: boolean;
   /** Goes up when its connection drops: what was under way is lost. */
   drops: number;
+  /** Why it dropped last. */
+  droppedBy: Fault["kind"];
 }
 
 interface Way {
@@ -20,39 +23,31 @@ interface Way {
   deaf: number;
 }
 
-/** How often each fault of the network took something away, or held it up. */
-export interface NetworkEffects {
-  lostToCut: number;
-  lostToDrop: number;
-  lostOneWay: number;
-  lostUnnoticed: number;
-  clogged: number;
-}
-
 /**
  * The bus as machines find it. Between two nodes order is kept; frames of different senders overtake each other, and one
  * broadcast reaches its receivers at different times. What is published without a connection is lost without a word.
  */
 export class Network {
-  readonly effects: NetworkEffects = {
-    lostToCut: 0,
-    lostToDrop: 0,
-    lostOneWay: 0,
-    lostUnnoticed: 0,
-    clogged: 0,
-  };
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #delayMs: readonly [number, number];
   readonly #ways: Way[][] = [];
   /** How many cuts part two places. */
   readonly #parted: number[][] = [];
+  readonly #felt: Set<Fault["kind"]>;
   #blackHoles = 0;
 
-  constructor(clock: VirtualClock, random: Random, delayMs: readonly [number, number]) {
+  /** @param felt takes the kinds of fault that took something away, or held it up */
+  constructor(
+    clock: VirtualClock,
+    random: Random,
+    delayMs: readonly [number, number],
+    felt: Set<Fault["kind"]>,
+  ) {
     this.#clock = clock;
     this.#random = random;
     this.#delayMs = delayMs;
+    this.#felt = felt;
   }
 
   reaches(from: Station, to: Station): boolean {
@@ -80,25 +75,30 @@ export class Network {
   /** @returns false when it was lost on the spot */
   send(from: Station, to: Station, arrive: () => void): boolean {
     if (!from.connected) {
-      this.effects.lostUnnoticed += 1;
+      this.#felt.add(from.droppedBy);
       return false;
     }
-    if (!to.isAlive || !to.connected) return false;
+    if (!to.isAlive) return false;
+    if (!to.connected) {
+      this.#felt.add(to.droppedBy);
+      return false;
+    }
     if (!this.#reaches(from.place, to.place)) {
-      this.effects.lostToCut += 1;
+      this.#felt.add("cut");
       return false;
     }
     const way = this.#way(from.place, to.place);
     if (way.deaf > 0) {
-      this.effects.lostOneWay += 1;
+      this.#felt.add("deaf");
       return false;
     }
     const fromDrops = from.drops;
     const toDrops = to.drops;
     this.#later(way, 0, () => {
       if (!to.isAlive) return;
-      if (to.drops !== toDrops || from.drops !== fromDrops) this.effects.lostToDrop += 1;
-      else if (!this.#reaches(from.place, to.place)) this.effects.lostToCut += 1;
+      if (to.drops !== toDrops) this.#felt.add(to.droppedBy);
+      else if (from.drops !== fromDrops) this.#felt.add(from.droppedBy);
+      else if (!this.#reaches(from.place, to.place)) this.#felt.add("cut");
       else arrive();
     });
     return true;
@@ -119,7 +119,7 @@ export class Network {
   #later(way: Way, notBeforeMs: number, run: () => void): void {
     const nowMs = this.#clock.now().monotonicMs;
     const [least, most] = this.#delayMs;
-    if (way.slowerByMs > 0) this.effects.clogged += 1;
+    if (way.slowerByMs > 0) this.#felt.add("clog");
     const delayMs = least + fraction(way.random) * (most - least) + way.slowerByMs;
     const atMs = Math.max(nowMs + delayMs, way.lastAtMs, notBeforeMs);
     way.lastAtMs = atMs;

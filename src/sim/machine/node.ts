@@ -5,7 +5,9 @@ import { fraction, type Random } from "../../kernel/random.ts";
 import { NodeMachine } from "../../node/machine.ts";
 import type { Answer, NodeEffect, NodeInput } from "../../node/machine-types.ts";
 import type { ClusterMessage } from "../../node/protocol.ts";
+import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
 import type { FailureDetection } from "../../node/settings.ts";
+import type { Fault } from "../plan.ts";
 import { LocalClock } from "./local-clock.ts";
 import type { Station } from "./network.ts";
 import type { World } from "./world.ts";
@@ -35,6 +37,7 @@ export class SimNode implements Station {
   readonly asked = new Map<number, Asked>();
   connected = true;
   drops = 0;
+  droppedBy: Fault["kind"] = "disconnect";
   isAlive = true;
   isReady = false;
   endedAtMs: number | undefined;
@@ -155,13 +158,15 @@ export class SimNode implements Station {
   resume(): void {
     const kept = this.#kept;
     this.#kept = undefined;
+    if (kept !== undefined && kept.length > 0) this.#world.effective.add("pause");
     for (const input of kept ?? []) if (input.kind !== "tick") this.feed(input);
     this.feed({ kind: "tick" });
   }
 
   /** The bus has lost it. It hears of that by `noticeDrop`, or when it is connected again. */
-  drop(): void {
+  drop(by: Fault["kind"]): void {
     if (!this.connected) return;
+    this.droppedBy = by;
     this.connected = false;
     this.drops += 1;
   }
@@ -186,6 +191,17 @@ export class SimNode implements Station {
     this.feed({ kind: "goodbye" });
     if (!this.isPaused) this.#endTurn();
     this.kill();
+  }
+
+  /** Whether anybody will notice that it is gone: it holds a name, is in a group, or waits for an answer. */
+  get isMissed(): boolean {
+    const names = this.machine.names(DEFAULT_SCOPE);
+    const groups = this.machine.groups(DEFAULT_SCOPE);
+    return (
+      (names?.count(this.id) ?? 0) > 0 ||
+      (groups?.list() ?? []).some((group) => groups?.count(group, this.id) !== 0) ||
+      [...this.asked.values()].some(({ answer }) => answer === undefined)
+    );
   }
 
   /** SIGKILL: nothing is said. */
@@ -310,6 +326,7 @@ export class SimNode implements Station {
     if (!this.isAlive || dueMs === undefined) return;
     this.#cancelTick = this.#world.clock.after(this.clock.globalDelayUntil(dueMs), () => {
       this.#tickAtMs = undefined;
+      if (this.clock.isDrifting) this.#world.effective.add("drift");
       this.feed({ kind: "tick" });
     });
   }

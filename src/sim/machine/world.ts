@@ -56,8 +56,10 @@ export class World {
   readonly disturbances: Disturbance[] = [];
   /** Every request, in order. */
   readonly asked: Asked[] = [];
-  /** How often each kind of fault was injected, and how often it found somebody to harm. */
-  readonly injected = new Map<string, number>();
+  /** How often each kind of fault was injected. */
+  readonly injected = new Map<Fault["kind"], number>();
+  /** The kinds that somebody felt: a message was lost or late, work was left undone, time went by wrongly. */
+  readonly effective = new Set<Fault["kind"]>();
   readonly marks = new Set<string>();
   events = 0;
   readonly #present = new Map<number, SimNode>();
@@ -74,7 +76,7 @@ export class World {
     hooks: WorldHooks,
   ) {
     this.random = new SeededRandom(plan.seed);
-    this.network = new Network(this.clock, this.random.fork("network"), plan.delayMs);
+    this.network = new Network(this.clock, this.random.fork("network"), plan.delayMs, this.effective);
     this.#userRandom = this.random.fork("user code");
     this.#tell = hooks.tell;
     this.#invariants = hooks.invariants.map((make) => make(this));

@@ -1,5 +1,7 @@
-import { fraction, type Random, SeededRandom } from "../kernel/random.ts";
+import { SeededRandom } from "../kernel/random.ts";
+import { Draw } from "./draw.ts";
 import { type Fault, type Operation, type Plan, RESOLVERS } from "./plan.ts";
+import { drawCrowd, drawSplit } from "./workloads.ts";
 
 type FaultKind = Fault["kind"];
 
@@ -39,7 +41,7 @@ export function generate(seed: string): Plan {
     delayMs: [0.1, slowest],
     turnMs: [0, shape.pick([0, 1, 5])],
     probeEveryMs: isCalm ? 250 : shape.pick([100, 250, 500]),
-    resolver: shape.chance(0.5) ? "oldest" : shape.pick(RESOLVERS),
+    resolver: shape.chance(0.3) ? "oldest" : shape.pick(RESOLVERS),
     resolverMs: [0, shape.pick([1, 100, 2_000])],
     restAtMs,
   } as const;
@@ -50,45 +52,20 @@ export function generate(seed: string): Plan {
     restAtMs,
     isDense: isCalm,
   });
+  const split = isCalm ? undefined : drawSplit(new Draw(random.fork("split")), common);
+  const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
   return {
     ...common,
     delayMs: [0.1, slowest],
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
-    operations,
-    faults,
+    operations: [...operations, ...(split?.operations ?? []), ...crowd].sort(byTime),
+    faults: [...faults, ...(split?.faults ?? [])].sort(byTime),
   };
 }
 
-/** A stream of choices. */
-class Draw {
-  readonly #random: Random;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
-  fraction(): number {
-    return fraction(this.#random);
-  }
-
-  chance(likely: number): boolean {
-    return this.fraction() < likely;
-  }
-
-  /** Whole numbers, both ends included. */
-  between(least: number, most: number): number {
-    return least + Math.floor(this.fraction() * (most - least + 1));
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.fraction() * list.length)] as T;
-  }
-
-  /** Times are whole milliseconds: a plan is for people too. */
-  time([least, most]: readonly [number, number]): number {
-    return this.between(least, most);
-  }
+function byTime(left: { readonly atMs: number }, right: { readonly atMs: number }): number {
+  return left.atMs - right.atMs;
 }
 
 function drawFaults(
@@ -100,10 +77,9 @@ function drawFaults(
 ): Fault[] {
   if (kinds.length === 0) return [];
   const count = draw.between(1, isCalm ? 8 : 6);
-  const faults = Array.from({ length: count }, () =>
+  return Array.from({ length: count }, () =>
     drawFault(draw, draw.pick(kinds), isCalm, nodes, restAtMs),
-  );
-  return faults.flat().sort((left, right) => left.atMs - right.atMs);
+  ).flat();
 }
 
 function drawFault(draw: Draw, kind: FaultKind, isCalm: boolean, nodes: number, restAtMs: number): Fault[] {
@@ -206,8 +182,7 @@ function drawOperations(draw: Draw, stage: Stage): Operation[] {
   const count = draw.between(15, stage.isDense ? 80 : 60);
   const names = ["x", "y", "z", "w"].slice(0, draw.between(1, 4));
   const groups = ["g", "h"].slice(0, draw.between(1, 2));
-  const operations = Array.from({ length: count }, () => drawOperation(draw, stage, names, groups));
-  return operations.sort((left, right) => left.atMs - right.atMs);
+  return Array.from({ length: count }, () => drawOperation(draw, stage, names, groups));
 }
 
 function drawOperation(

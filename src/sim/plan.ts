@@ -53,6 +53,14 @@ const operation = z.discriminatedUnion("kind", [
     meta: z.number(),
   }),
   z.object({ kind: z.literal("leave"), ...at, node: place, group: z.string(), process: place }),
+  /** One process joins so many groups in one turn: more than one message can carry. */
+  z.object({
+    kind: z.literal("crowd"),
+    ...at,
+    node: place,
+    process: place,
+    groups: z.number().int().min(1).max(5_000),
+  }),
   z.object({ kind: z.literal("monitor"), ...at, node: place, owner: place, process: place, forMs: ms }),
   z.object({ kind: z.literal("monitorNode"), ...at, node: place, watched: place }),
 ]);

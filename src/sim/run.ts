@@ -1,3 +1,4 @@
+import { Coverage } from "./coverage.ts";
 import { generate } from "./generate.ts";
 import { guarded } from "./guard.ts";
 import type { Invariant } from "./invariant.ts";
@@ -47,7 +48,8 @@ export function runSeed(seed: string | Plan, options: RunOptions = {}): RunResul
 }
 
 function runMachines(plan: Plan, options: RunOptions): RunResult {
-  const world = new World(plan, { invariants: options.invariants ?? INVARIANTS, tell: options.tell });
+  const invariants = [...(options.invariants ?? INVARIANTS), (each: World) => new Coverage(each)];
+  const world = new World(plan, { invariants, tell: options.tell });
   const violation = attempt(world);
   return {
     seed: plan.seed,

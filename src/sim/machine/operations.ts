@@ -58,6 +58,12 @@ export class Operations {
       case "leave":
         this.#joinOrLeave(node, operation);
         return;
+      case "crowd": {
+        const { process } = operation;
+        for (let index = 0; index < operation.groups; index += 1)
+          this.#joinOrLeave(node, { ...operation, kind: "join", group: `crowd ${index}`, process, meta: 0 });
+        return;
+      }
       case "monitor":
       case "monitorNode":
         this.#watch(node, operation);

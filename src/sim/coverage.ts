@@ -95,7 +95,7 @@ export class Coverage implements Invariant {
       );
     } else if (event.kind === "clash") {
       this.#world.mark(`a verdict is told: ${outcomeOf(event.verdict)}`);
-    } else if (event.kind === "resync") this.#world.mark("watchers begin again");
+    }
   }
 
   #said(node: SimNode, message: ClusterMessage, to: string): void {

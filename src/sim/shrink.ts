@@ -1,0 +1,184 @@
+import type { Plan } from "./plan.ts";
+import { type RunOptions, type RunResult, runSeed } from "./run.ts";
+
+/** Runs that a shrinking may take. A run of a failing plan is cut short by its failure: this is a few seconds at most. */
+const MOST_RUNS = 1_500;
+
+/** A plan that fails by the same rule, and from which nothing more could be taken. */
+export interface Shrunk {
+  readonly plan: Plan;
+  readonly result: RunResult;
+  readonly runs: number;
+}
+
+/** A plan to try in place of another. */
+type Change = (plan: Plan) => Plan | undefined;
+
+/**
+ * Takes away whatever the failure does not need: faults and operations by halves first, then one by one; nodes, processes,
+ * durations, delays. As long as anything goes, it begins again. Undefined: the plan does not fail.
+ */
+export function shrink(
+  failing: Plan,
+  options: RunOptions = {},
+  mostRuns: number = MOST_RUNS,
+  run: (plan: Plan) => RunResult = (plan) => runSeed(plan, options),
+): Shrunk | undefined {
+  const first = run(failing);
+  if (first.violation === undefined) return undefined;
+  const attempt = new Attempt(failing, first, run, mostRuns);
+  let before: Plan;
+  do {
+    before = attempt.plan;
+    attempt.endEarly();
+    attempt.thin("faults");
+    attempt.thin("operations");
+    for (const change of SIMPLER) attempt.try(change);
+    attempt.simplifyEach("faults", simplerFault);
+    attempt.simplifyEach("operations", simplerOperation);
+  } while (attempt.plan !== before && attempt.mayGoOn);
+  return { plan: attempt.plan, result: attempt.result, runs: attempt.runs };
+}
+
+/** The smallest plan so far. */
+class Attempt {
+  runs = 1;
+  readonly #invariant: string;
+  readonly #run: (plan: Plan) => RunResult;
+  readonly #mostRuns: number;
+
+  constructor(
+    public plan: Plan,
+    public result: RunResult,
+    run: (plan: Plan) => RunResult,
+    mostRuns: number,
+  ) {
+    this.#invariant = result.violation?.invariant ?? "";
+    this.#run = run;
+    this.#mostRuns = mostRuns;
+  }
+
+  get mayGoOn(): boolean {
+    return this.runs < this.#mostRuns;
+  }
+
+  /** Another failure than the one that is looked into does not count. */
+  try(change: Change): boolean {
+    const smaller = change(this.plan);
+    if (smaller === undefined || !this.mayGoOn) return false;
+    this.runs += 1;
+    const result = this.#run(smaller);
+    if (result.violation?.invariant !== this.#invariant) return false;
+    this.plan = smaller;
+    this.result = result;
+    return true;
+  }
+
+  /** Most of what comes after the failure has nothing to do with it. */
+  endEarly(): void {
+    const atMs = this.result.violation?.atMs ?? this.plan.restAtMs;
+    const before = <T extends { readonly atMs: number }>(list: readonly T[]) =>
+      list.filter((each) => each.atMs <= atMs);
+    this.try((plan) => {
+      const operations = before(plan.operations);
+      const faults = before(plan.faults);
+      const fewer = operations.length < plan.operations.length || faults.length < plan.faults.length;
+      return fewer ? { ...plan, operations, faults } : undefined;
+    });
+  }
+
+  /** Delta debugging: without one half, one quarter, … and in the end without each one. */
+  thin(what: "faults" | "operations"): void {
+    for (let size = this.plan[what].length; size >= 1; size = Math.floor(size / 2)) {
+      for (let start = 0; start < this.plan[what].length && this.mayGoOn; ) {
+        const from = start;
+        const isOut = this.try((plan) => without(plan, what, from, size));
+        if (!isOut) start += size;
+      }
+    }
+  }
+
+  simplifyEach<K extends "faults" | "operations">(
+    what: K,
+    simpler: (each: Plan[K][number]) => readonly Plan[K][number][],
+  ): void {
+    for (let index = 0; index < this.plan[what].length; index += 1) {
+      const each = this.plan[what][index] as Plan[K][number];
+      for (const other of simpler(each)) {
+        const list = (this.plan[what] as Plan[K][number][]).map((one, at) => (at === index ? other : one));
+        if (this.try((plan) => ({ ...plan, [what]: list }))) break;
+      }
+    }
+  }
+}
+
+function without(plan: Plan, what: "faults" | "operations", start: number, size: number): Plan {
+  const keep = (_: unknown, index: number): boolean => index < start || index >= start + size;
+  return what === "faults"
+    ? { ...plan, faults: plan.faults.filter(keep) }
+    : { ...plan, operations: plan.operations.filter(keep) };
+}
+
+/** Nodes are taken from the end: the places of the others stay what they are. */
+const SIMPLER: readonly Change[] = [
+  (plan) => (plan.nodes > 1 ? withNodes(plan, Math.ceil(plan.nodes / 2)) : undefined),
+  (plan) => (plan.nodes > 1 ? withNodes(plan, plan.nodes - 1) : undefined),
+  (plan) => (plan.processes > 1 ? { ...plan, processes: 1 } : undefined),
+  (plan) => (plan.processes > 1 ? { ...plan, processes: plan.processes - 1 } : undefined),
+  (plan) => (plan.turnMs[1] > 0 ? { ...plan, turnMs: [0, 0] } : undefined),
+  (plan) => (plan.resolverMs[1] > 0 ? { ...plan, resolverMs: [0, 0] } : undefined),
+  (plan) => (plan.resolver === "oldest" ? undefined : { ...plan, resolver: "oldest" }),
+  (plan) => (plan.delayMs[1] > 1 ? { ...plan, delayMs: [1, 1] } : undefined),
+  (plan) => (plan.delayMs[1] > 10 ? { ...plan, delayMs: [plan.delayMs[0], 10] } : undefined),
+  (plan) => restAt(plan, lastOf(plan)),
+  (plan) => restAt(plan, Math.ceil((lastOf(plan) + plan.restAtMs) / 2)),
+];
+
+function withNodes(plan: Plan, nodes: number): Plan {
+  const isThere = (each: object): boolean =>
+    ["node", "owner", "watched", "from", "to"].every((role) => {
+      const place: unknown = (each as Readonly<Record<string, unknown>>)[role];
+      return typeof place !== "number" || place < nodes || place >= plan.nodes;
+    });
+  return {
+    ...plan,
+    nodes,
+    operations: plan.operations.filter(isThere),
+    faults: plan.faults.filter(isThere).map((fault) => {
+      if (fault.kind !== "cut") return fault;
+      const sides = fault.sides.map((side) => side.filter((place) => place < nodes || place >= plan.nodes));
+      return { ...fault, sides: sides.filter((side) => side.length > 0) };
+    }),
+  };
+}
+
+function restAt(plan: Plan, restAtMs: number): Plan | undefined {
+  return restAtMs < plan.restAtMs ? { ...plan, restAtMs } : undefined;
+}
+
+/** When the last thing that was planned is over. */
+function lastOf({ operations, faults }: Plan): number {
+  const ends = faults.map((fault) => fault.atMs + ("forMs" in fault ? fault.forMs : 0));
+  return Math.max(0, ...operations.map(({ atMs }) => atMs), ...ends) + 1;
+}
+
+function simplerFault(fault: Plan["faults"][number]): Plan["faults"][number][] {
+  const simpler: Plan["faults"][number][] = [];
+  if ("forMs" in fault && fault.forMs > 1) {
+    simpler.push({ ...fault, forMs: Math.floor(fault.forMs / 4) });
+    simpler.push({ ...fault, forMs: Math.floor((fault.forMs * 3) / 4) });
+  }
+  if (fault.kind === "disconnect" && fault.noticeMs > 0) simpler.push({ ...fault, noticeMs: 0 });
+  if (fault.kind === "busRestart" && fault.spreadMs > 0) simpler.push({ ...fault, spreadMs: 0 });
+  if (fault.kind === "cut" && fault.blackHole) simpler.push({ ...fault, blackHole: false });
+  return simpler;
+}
+
+function simplerOperation(operation: Plan["operations"][number]): Plan["operations"][number][] {
+  if (operation.kind === "monitor" && operation.forMs > 0) return [{ ...operation, forMs: 0 }];
+  if (operation.kind === "crowd" && operation.groups > 1)
+    return [{ ...operation, groups: Math.floor(operation.groups / 2) }];
+  return operation.kind === "register" && operation.owner !== operation.node
+    ? [{ ...operation, owner: operation.node }]
+    : [];
+}

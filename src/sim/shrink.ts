@@ -175,10 +175,12 @@ function simplerFault(fault: Plan["faults"][number]): Plan["faults"][number][] {
 }
 
 function simplerOperation(operation: Plan["operations"][number]): Plan["operations"][number][] {
-  if (operation.kind === "monitor" && operation.forMs > 0) return [{ ...operation, forMs: 0 }];
+  const simpler: Plan["operations"][number][] = [];
+  if ("process" in operation && operation.process > 0) simpler.push({ ...operation, process: 0 });
+  if (operation.kind === "monitor" && operation.forMs > 0) simpler.push({ ...operation, forMs: 0 });
   if (operation.kind === "crowd" && operation.groups > 1)
-    return [{ ...operation, groups: Math.floor(operation.groups / 2) }];
-  return operation.kind === "register" && operation.owner !== operation.node
-    ? [{ ...operation, owner: operation.node }]
-    : [];
+    simpler.push({ ...operation, groups: Math.floor(operation.groups / 2) });
+  if (operation.kind === "register" && operation.owner !== operation.node)
+    simpler.push({ ...operation, owner: operation.node });
+  return simpler;
 }

@@ -124,7 +124,10 @@ export class Faults {
   ): void {
     this.#disturb(fault.kind, places, forMs);
     set(1);
-    this.#world.clock.after(forMs, () => set(-1));
+    this.#world.clock.after(forMs, () => {
+      set(-1);
+      this.#world.tell(-1, "fault", `${fault.kind} is over`);
+    });
   }
 
   #disturb(kind: Fault["kind"], places: readonly number[] | undefined, forMs: number): void {

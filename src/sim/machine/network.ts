@@ -72,36 +72,35 @@ export class Network {
     this.#way(from, to).slowerByMs += byMs;
   }
 
-  /** @returns false when it was lost on the spot */
-  send(from: Station, to: Station, arrive: () => void): boolean {
-    if (!from.connected) {
-      this.#felt.add(from.droppedBy);
-      return false;
-    }
-    if (!to.isAlive) return false;
-    if (!to.connected) {
-      this.#felt.add(to.droppedBy);
-      return false;
-    }
-    if (!this.#reaches(from.place, to.place)) {
-      this.#felt.add("cut");
-      return false;
-    }
+  /** @param lost is called in place of `arrive` when a fault took it away */
+  send(from: Station, to: Station, arrive: () => void, lost?: () => void): void {
     const way = this.#way(from.place, to.place);
-    if (way.deaf > 0) {
-      this.#felt.add("deaf");
-      return false;
-    }
+    const loser = this.#loserNow(from, to, way);
+    if (loser !== undefined) this.#lose(loser, lost);
+    if (loser !== undefined || !to.isAlive) return;
     const fromDrops = from.drops;
     const toDrops = to.drops;
     this.#later(way, 0, () => {
       if (!to.isAlive) return;
-      if (to.drops !== toDrops) this.#felt.add(to.droppedBy);
-      else if (from.drops !== fromDrops) this.#felt.add(from.droppedBy);
-      else if (!this.#reaches(from.place, to.place)) this.#felt.add("cut");
+      if (to.drops !== toDrops) this.#lose(to.droppedBy, lost);
+      else if (from.drops !== fromDrops) this.#lose(from.droppedBy, lost);
+      else if (!this.#reaches(from.place, to.place)) this.#lose("cut", lost);
       else arrive();
     });
-    return true;
+  }
+
+  /** The fault that takes away what is sent now. */
+  #loserNow(from: Station, to: Station, way: Way): Fault["kind"] | undefined {
+    if (!from.connected) return from.droppedBy;
+    if (!to.isAlive) return undefined;
+    if (!to.connected) return to.droppedBy;
+    if (!this.#reaches(from.place, to.place)) return "cut";
+    return way.deaf > 0 ? "deaf" : undefined;
+  }
+
+  #lose(by: Fault["kind"], lost: (() => void) | undefined): void {
+    this.#felt.add(by);
+    lost?.();
   }
 
   /** Whether anybody listens at `to`. "No responders" comes after the last words of who has gone. */

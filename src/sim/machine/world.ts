@@ -1,3 +1,4 @@
+import type { Stamp } from "../../kernel/hlc.ts";
 import { makeIncarnation, makeNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
 import { fraction, type Random, SeededRandom } from "../../kernel/random.ts";
 import { VirtualClock } from "../../kernel/virtual-clock.ts";
@@ -15,7 +16,7 @@ import { Faults } from "./faults.ts";
 import { Network } from "./network.ts";
 import { type Asked, SimNode } from "./node.ts";
 import { Operations } from "./operations.ts";
-import { type TraceLine, tellStep } from "./telling.ts";
+import { type Tell, tellMessages, tellStep, wordsOfFault } from "./telling.ts";
 import { decide } from "./user-code.ts";
 
 /** No run of a sound core comes near this many events. */
@@ -41,7 +42,7 @@ export interface Disturbance {
 export interface WorldHooks {
   readonly invariants: readonly ((world: World) => Invariant)[];
   /** For a reader: a line for each thing that happens. */
-  readonly tell?: ((line: TraceLine) => void) | undefined;
+  readonly tell?: Tell | undefined;
 }
 
 /** One run of a plan on machines alone: no promise, no timer but the world's, nothing left to chance but by the seed. */
@@ -108,7 +109,11 @@ export class World {
     for (let place = 0; place < this.plan.nodes; place += 1) this.start(place);
     for (const operation of this.plan.operations)
       this.#at(operation.atMs, () => operations.carryOut(operation));
-    for (const fault of this.plan.faults) this.#at(fault.atMs, () => faults.inject(fault));
+    for (const fault of this.plan.faults)
+      this.#at(fault.atMs, () => {
+        this.tell("node" in fault ? fault.node : -1, "fault", wordsOfFault(fault));
+        faults.inject(fault);
+      });
     this.clock.runUntil(this.plan.restAtMs);
     faults.endAll();
     this.clock.runUntil(this.plan.restAtMs + restMs);
@@ -123,6 +128,11 @@ export class World {
     this.marks.add(name);
   }
 
+  /** A line about what no machine did. */
+  tell(place: number, kind: string, text: string): void {
+    this.#tell?.({ atMs: this.nowMs, place, kind, text, about: [] });
+  }
+
   /** A machine has made a step; its effects are not carried out yet. */
   stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
     this.events += 1;
@@ -132,8 +142,9 @@ export class World {
     trace.add(node.place * 64 + effects.length);
     trace.add(input.kind.length * 256 + input.kind.charCodeAt(0));
     for (const effect of effects) trace.add(effect.kind.length * 256 + effect.kind.charCodeAt(2));
-    for (const invariant of this.#onStep) invariant.stepped?.(node, input, effects);
+    // First, so that a reader sees the step that broke a rule.
     if (this.#tell !== undefined) tellStep(this, this.#tell, node, input, effects);
+    for (const invariant of this.#onStep) invariant.stepped?.(node, input, effects);
   }
 
   /** What the step asked for has been done. */
@@ -150,14 +161,24 @@ export class World {
     const stamp = from.machine.stamp(from.clock.now());
     if (to !== undefined) {
       const receiver = this.#byId.get(to);
-      if (receiver !== undefined)
-        this.network.send(from, receiver, () => receiver.receive(from, stamp, messages));
+      if (receiver !== undefined) this.#send(from, receiver, stamp, messages);
       return;
     }
     void scope;
     for (const other of this.#present.values()) {
-      if (other !== from) this.network.send(from, other, () => other.receive(from, stamp, messages));
+      if (other !== from) this.#send(from, other, stamp, messages);
     }
+  }
+
+  #send(from: SimNode, to: SimNode, stamp: Stamp, messages: readonly ClusterMessage[]): void {
+    const tell = this.#tell;
+    const lost =
+      tell &&
+      (() =>
+        tellMessages(messages, (text, about) =>
+          tell({ atMs: this.nowMs, place: to.place, kind: "lost", text, about, from: from.place }),
+        ));
+    this.network.send(from, to, () => to.receive(from, stamp, messages), lost);
   }
 
   probe(from: SimNode, to: NodeId): void {
@@ -172,6 +193,7 @@ export class World {
   }
 
   ended(node: SimNode): void {
+    this.tell(node.place, "ended", `${node.id} ends`);
     if (this.#present.get(node.place) === node) this.#present.delete(node.place);
     for (const pid of node.pids) {
       if (node.processes.get(pid) === undefined)

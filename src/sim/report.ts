@@ -1,0 +1,61 @@
+import { type Diagram, drawDiagram, textOf } from "./diagram.ts";
+import type { TraceLine } from "./machine/telling.ts";
+import type { Plan } from "./plan.ts";
+import { type RunOptions, runSeed } from "./run.ts";
+import { shrink } from "./shrink.ts";
+
+/** Everything that a person needs in order to look into a failing seed. */
+export interface Report {
+  readonly seed: string;
+  readonly invariant: string;
+  readonly seen: string;
+  readonly atMs: number;
+  /** The smallest plan that breaks the same rule. */
+  readonly plan: Plan;
+  readonly diagram: Diagram;
+  /** Runs that it took to shrink the plan. */
+  readonly runs: number;
+}
+
+/** Shrinks a failing plan and tells its run. Undefined: it does not fail. */
+export function reportOf(failing: Plan, options: RunOptions = {}): Report | undefined {
+  const shrunk = shrink(failing, options);
+  if (shrunk === undefined) return undefined;
+  const lines: TraceLine[] = [];
+  const { violation } = runSeed(shrunk.plan, { ...options, tell: (line) => lines.push(line) });
+  if (violation === undefined) return undefined;
+  return {
+    seed: failing.seed,
+    ...violation,
+    plan: shrunk.plan,
+    diagram: drawDiagram(lines, shrunk.plan, violation),
+    runs: shrunk.runs,
+  };
+}
+
+/** @param file where the plan has been written to, if it has */
+export function textOfReport(report: Report, file?: string): string {
+  const replay =
+    file === undefined ? `npm run sim -- --seed ${report.seed}` : `npm run sim -- --plan ${file}`;
+  return [
+    `Seed ${report.seed} breaks a rule: ${report.invariant}`,
+    `Seen at ${report.atMs.toFixed(3)} ms: ${report.diagram.broken.seen}`,
+    `Again: ${replay}`,
+    "",
+    `The smallest plan found (${report.runs} runs):`,
+    textOfPlan(report.plan),
+    "",
+    textOf(report.diagram),
+  ].join("\n");
+}
+
+/** JSON with a line for each operation and each fault. */
+export function textOfPlan(plan: Plan): string {
+  const { operations, faults, ...rest } = plan;
+  const list = (each: readonly object[]): string =>
+    each.length === 0 ? "[]" : `[\n${each.map((one) => `    ${JSON.stringify(one)}`).join(",\n")}\n  ]`;
+  const fields = Object.entries(rest).map(
+    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
+  );
+  return `{\n${[...fields, `  "operations": ${list(operations)}`, `  "faults": ${list(faults)}`].join(",\n")}\n}`;
+}

@@ -25,6 +25,11 @@ export const FLOORS: ReadonlyMap<string, number> = new Map([
 /** Imports between folders of one floor that are meant. */
 export const SIDEWAYS: readonly { readonly from: string; readonly to: string; readonly reason: string }[] = [
   {
+    from: "cli",
+    to: "sim",
+    reason: "`npm run sim` is the simulator's command line",
+  },
+  {
     from: "replication",
     to: "monitor",
     reason:

@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { realClock } from "../node/real-clock.ts";
+import { svgOf } from "../sim/diagram-svg.ts";
+import { generate } from "../sim/generate.ts";
+import { type Plan, parsePlan } from "../sim/plan.ts";
+import { reportOf, textOfReport } from "../sim/report.ts";
+import { runMany } from "../sim/run-many.ts";
+import type { Summary } from "../sim/summary.ts";
+import { TIERS } from "../sim/tiers.ts";
+import { readOptions, type SimOptions, USAGE, UsageError } from "./sim/options.ts";
+import { isBad, progressLine, summaryText } from "./sim/page.ts";
+import { runShares, serveShare } from "./sim/shares.ts";
+
+/*
+ * `npm run sim`: carries out plan after plan of what programs do and what goes wrong, on the core alone, and looks after each
+ * event whether every rule holds. Exit code 1: a rule was broken, or a mark that so many seeds must reach was not.
+ */
+
+/** Exit codes, as shells have them: for a program that was called wrongly, and for one that Ctrl-C ended. */
+const MISUSED = 2;
+const INTERRUPTED = 130;
+
+/** How often progress is told where lines cannot be written over. */
+const LINE_EVERY_MS = 5_000;
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  if (options.isShare) {
+    await serveShare(options, realClock);
+    return 0;
+  }
+  if (options.plan !== undefined) return runOne(readPlan(options.plan), options);
+  if (options.seed !== undefined) return runOne(generate(options.seed), options);
+  return runAll(options);
+}
+
+async function runAll(options: SimOptions): Promise<number> {
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  const { signal } = interrupted;
+  const onProgress = progressTeller(options.seeds);
+  const summary =
+    options.jobs > 1
+      ? await runShares(options, realClock, onProgress, signal)
+      : await runMany({ ...options, clock: realClock, onProgress, signal });
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  process.stdout.write(`${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary)}\n`);
+  if (signal.aborted) return INTERRUPTED;
+  return isBad(summary) ? 1 : 0;
+}
+
+function progressTeller(seeds: number): (summary: Summary) => void {
+  let toldMs = realClock.now().monotonicMs;
+  return (summary) => {
+    const line = progressLine(summary, seeds);
+    if (process.stderr.isTTY) {
+      process.stderr.write(`\r${line}\x1b[K`);
+      return;
+    }
+    const nowMs = realClock.now().monotonicMs;
+    if (nowMs - toldMs < LINE_EVERY_MS) return;
+    toldMs = nowMs;
+    process.stderr.write(`${line}\n`);
+  };
+}
+
+/** One plan: what became of it, and, if it fails on machines, everything about it. */
+async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): Promise<number> {
+  const { events, hash, marks, violation } = await TIERS[tier](plan);
+  if (violation === undefined) {
+    const text = json
+      ? JSON.stringify({ seed: plan.seed, events, hash, marks }, null, 2)
+      : `Plan ${plan.seed}: no rule was broken in ${events} events (${hash})`;
+    process.stdout.write(`${text}\n`);
+    return 0;
+  }
+  process.stderr.write(`Rule broken: ${violation.invariant}. Looking for a smaller plan…\n`);
+  const report = reportOf(plan);
+  if (report === undefined) {
+    process.stdout.write(`${violation.invariant}: ${violation.seen}\n`);
+    return 1;
+  }
+  if (svg !== undefined) writeFileSync(svg, svgOf(report.diagram));
+  const { seed, invariant, seen, atMs } = report;
+  const found = { seed, invariant, seen, atMs, plan: report.plan };
+  process.stdout.write(`${json ? JSON.stringify(found, null, 2) : textOfReport(report, file)}\n`);
+  return 1;
+}
+
+function readPlan(file: string): Plan {
+  try {
+    return parsePlan(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`${file} is no plan: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(
+      `${error instanceof UsageError ? error.message : ((error as Error).stack ?? error)}\n`,
+    );
+    process.exitCode = error instanceof UsageError ? MISUSED : 1;
+  },
+);

@@ -54,12 +54,13 @@ export function generate(seed: string): Plan {
   });
   const split = isCalm ? undefined : drawSplit(new Draw(random.fork("split")), common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
+  const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
   return {
     ...common,
     delayMs: [0.1, slowest],
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
-    operations: [...operations, ...(split?.operations ?? []), ...crowd].sort(byTime),
+    operations: [...operations, ...(split?.operations ?? []), ...crowd, ...disputes].sort(byTime),
     faults: [...faults, ...(split?.faults ?? [])].sort(byTime),
   };
 }
@@ -185,6 +186,21 @@ function drawOperations(draw: Draw, stage: Stage): Operation[] {
   return Array.from({ length: count }, () => drawOperation(draw, stage, names, groups));
 }
 
+/** Within one node a name passes from one process to the next, while another node unregisters it for the first. */
+function drawDisputes(draw: Draw, nodes: number, processes: number, restAtMs: number): Operation[] {
+  if (processes < 2 || draw.chance(0.7)) return [];
+  const owner = draw.between(0, nodes - 1);
+  const node = (owner + draw.between(1, nodes - 1)) % nodes;
+  const name = draw.pick(["x", "y", "own"]);
+  const atMs = draw.between(350, restAtMs - 600);
+  const laterMs = atMs + 500;
+  return [
+    { kind: "register", atMs, node: owner, name, owner, process: 0 },
+    { kind: "takeover", atMs: laterMs + draw.between(0, 20), node: owner, name, owner, process: 1 },
+    { kind: "unregister", atMs: laterMs + draw.between(0, 20), node, name, of: { owner, process: 0 } },
+  ];
+}
+
 function drawOperation(
   draw: Draw,
   { nodes, processes, restAtMs }: Stage,
@@ -203,7 +219,8 @@ function drawOperation(
     return { kind: "register", atMs, node, name, owner: draw.chance(0.7) ? node : owner, process };
   if (kind < 0.38) return { kind: "takeover", atMs, node, name, owner, process };
   if (kind < 0.46) return { kind: "transfer", atMs, node, name, owner, process };
-  if (kind < 0.56) return { kind: "unregister", atMs, node, name };
+  if (kind < 0.52) return { kind: "unregister", atMs, node, name };
+  if (kind < 0.56) return { kind: "unregister", atMs, node, name, of: { owner, process } };
   if (kind < 0.62) return { kind: "update", atMs, node, name, meta: draw.between(0, 9) };
   if (kind < 0.68) return { kind: "exit", atMs, node, process };
   if (kind < 0.8) return { kind: "join", atMs, node, group, process, meta: draw.between(0, 3) };

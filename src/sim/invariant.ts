@@ -1,3 +1,4 @@
+import type { Stamp } from "../kernel/hlc.ts";
 import type { NodeEffect, NodeInput } from "../node/machine-types.ts";
 import type { SimNode } from "./machine/node.ts";
 
@@ -7,6 +8,8 @@ export interface Invariant {
   stepped?(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void;
   /** What the step asked for has been done, inside the node. */
   settled?(node: SimNode, input: NodeInput): void;
+  /** It sends a frame with this stamp. */
+  sent?(node: SimNode, stamp: Stamp): void;
   /** The faults have long been over. */
   atRest?(): void;
 }

@@ -41,7 +41,14 @@ const operation = z.discriminatedUnion("kind", [
     owner: place,
     process: place,
   }),
-  z.object({ kind: z.literal("unregister"), ...at, node: place, name: z.string() }),
+  /** Of one process only, where one is named. */
+  z.object({
+    kind: z.literal("unregister"),
+    ...at,
+    node: place,
+    name: z.string(),
+    of: z.object({ owner: place, process: place }).optional(),
+  }),
   z.object({ kind: z.literal("update"), ...at, node: place, name: z.string(), meta: z.number() }),
   z.object({ kind: z.literal("exit"), ...at, node: place, process: place }),
   z.object({

@@ -3,10 +3,16 @@ import type { World } from "../machine/world.ts";
 import { Agreement } from "./agreement.ts";
 import { AtRest } from "./at-rest.ts";
 import { Clashes } from "./clashes.ts";
+import { NothingStandsForNobody } from "./given-up.ts";
+import { GivingUpTakesTime } from "./giving-up.ts";
 import { GroupsCount } from "./groups.ts";
+import { LosersAreTold } from "./losers.ts";
 import { MonitorsFire } from "./monitors.ts";
 import { NamesKeepTheirWord } from "./names.ts";
 import { NodesComeAndGo } from "./nodes.ts";
+import { ReleasesAreAskedFor } from "./releases.ts";
+import { StampsFollowCause } from "./stamps.ts";
+import { WatchersSeeSense } from "./watchers.ts";
 
 /** Everything that holds of the core. */
 export const INVARIANTS: readonly ((world: World) => Invariant)[] = [
@@ -15,6 +21,12 @@ export const INVARIANTS: readonly ((world: World) => Invariant)[] = [
   (world) => new Clashes(world),
   (world) => new NamesKeepTheirWord(world),
   (world) => new GroupsCount(world),
+  (world) => new GivingUpTakesTime(world),
+  (world) => new LosersAreTold(world),
+  (world) => new ReleasesAreAskedFor(world),
+  (world) => new StampsFollowCause(world),
+  (world) => new WatchersSeeSense(world),
   (world) => new Agreement(world),
+  (world) => new NothingStandsForNobody(world),
   (world) => new AtRest(world),
 ];

@@ -26,13 +26,7 @@ export class Operations {
         this.#askForName(node, operation);
         return;
       case "unregister":
-        this.#ask(node, (request) => ({
-          kind: "unregister",
-          request,
-          scope: DEFAULT_SCOPE,
-          name: operation.name,
-          pid: undefined,
-        }));
+        this.#unregister(node, operation);
         return;
       case "update": {
         const revision = node.machine.names(DEFAULT_SCOPE)?.whereis(operation.name)?.revision;
@@ -93,6 +87,12 @@ export class Operations {
       takeover,
       resolver: 0,
     }));
+  }
+
+  #unregister(node: SimNode, { name, of }: Extract<Operation, { kind: "unregister" }>): void {
+    const pid = of === undefined ? undefined : this.#world.at(of.owner)?.pids[of.process];
+    if (of !== undefined && pid === undefined) return;
+    this.#ask(node, (request) => ({ kind: "unregister", request, scope: DEFAULT_SCOPE, name, pid }));
   }
 
   #ask(node: SimNode, make: (request: number) => Extract<NodeInput, { request: number }>): void {

@@ -68,6 +68,7 @@ export class World {
   readonly #invariants: readonly Invariant[];
   readonly #onStep: readonly Invariant[];
   readonly #onSettled: readonly Invariant[];
+  readonly #onSent: readonly Invariant[];
   readonly #tell: WorldHooks["tell"];
   readonly #userRandom: Random;
   #incarnations = 0;
@@ -83,6 +84,7 @@ export class World {
     this.#invariants = hooks.invariants.map((make) => make(this));
     this.#onStep = this.#invariants.filter((invariant) => invariant.stepped !== undefined);
     this.#onSettled = this.#invariants.filter((invariant) => invariant.settled !== undefined);
+    this.#onSent = this.#invariants.filter((invariant) => invariant.sent !== undefined);
   }
 
   get nowMs(): number {
@@ -159,6 +161,7 @@ export class World {
     messages: readonly ClusterMessage[],
   ): void {
     const stamp = from.machine.stamp(from.clock.now());
+    for (const invariant of this.#onSent) invariant.sent?.(from, stamp);
     if (to !== undefined) {
       const receiver = this.#byId.get(to);
       if (receiver !== undefined) this.#send(from, receiver, stamp, messages);

@@ -1,0 +1,174 @@
+import type { Mutant } from "./mutant.ts";
+
+const NAMES_DIFFER = ["all nodes agree on the names", "no name is held by the dead"];
+const TWO_HOLD = [
+  "no clash without partition or crash",
+  "one of several racers wins",
+  "a caller reads its own writes",
+];
+
+/** Of the names of one node, and of how they are given out. */
+export const NAMES: readonly Mutant[] = [
+  {
+    name: "unregister ignores the process",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "const mine = entry !== undefined && (command.pid === undefined || pidOf(entry) === command.pid);",
+        replace: "const mine = entry !== undefined;",
+      },
+    ],
+    by: ["a release is of what was asked for"],
+    seeds: 0,
+  },
+  {
+    name: "the end of a process leaves its names",
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "for (const entry of this.entriesOfSerial(owner, operation.serial)) this.#drop(table, entry.name, end);",
+        replace: "void end;",
+      },
+    ],
+    by: NAMES_DIFFER,
+    seeds: 0,
+  },
+  {
+    name: "a snapshot only adds names",
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "if (!kept.has(name)) this.#drop(table, name, RELEASED);",
+        replace: "",
+      },
+    ],
+    by: [...NAMES_DIFFER, "nothing is left half done"],
+    seeds: 0,
+  },
+  {
+    name: "the names of a node that is down stay",
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "for (const name of names) this.#remove(table, name, end);\n    this.#owners.delete(owner);",
+        replace: "",
+      },
+    ],
+    by: NAMES_DIFFER,
+    seeds: 0,
+  },
+  {
+    name: "a takeover does not supersede",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "const over = allOver(end.current, table.supersededUnder(command.name), taken);",
+        replace: "const over: readonly Superseded[] = [];",
+      },
+    ],
+    by: [...TWO_HOLD, "every request is answered"],
+    seeds: 0,
+  },
+  {
+    name: "a release leaves no trace of what it superseded",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "if (supersedes.length > 0) this.#bury(",
+        replace: "if (supersedes.length < 0) this.#bury(",
+      },
+    ],
+    by: [...TWO_HOLD, "what was taken over does not come back"],
+    seeds: 0,
+  },
+  {
+    name: "the arbiter grants a name twice",
+    edits: [
+      {
+        file: "src/global/arbiter.ts",
+        find: "if (docket.granted !== undefined) {\n        this.#askOwner(",
+        replace: "if (docket.granted === first) {\n        this.#askOwner(",
+      },
+    ],
+    by: TWO_HOLD,
+    seeds: 0,
+  },
+  {
+    name: "a claim that is refused keeps earlier grants",
+    edits: [
+      {
+        file: "src/global/claims.ts",
+        find: 'this.#giveBack(open, nowMs);\n        this.#port.ended(open.subject, { kind: "refused"',
+        replace: 'this.#port.ended(open.subject, { kind: "refused"',
+      },
+    ],
+    by: ["a grant is not kept for nothing", "nothing is left half done"],
+    seeds: 0,
+  },
+  {
+    name: "a newcomer is asked alone",
+    edits: [{ file: "src/global/handover.ts", find: 'standing: "joining",', replace: 'standing: "active",' }],
+    by: TWO_HOLD,
+    seeds: 0,
+  },
+  {
+    name: "a leaver is asked alone",
+    edits: [
+      {
+        file: "src/global/handover.ts",
+        find: 'const active = peer.standing === "active";',
+        replace: 'const active = peer.standing !== "joining";',
+      },
+    ],
+    by: TWO_HOLD,
+    seeds: 0,
+  },
+  {
+    name: "a leaver waits for nobody",
+    edits: [
+      {
+        file: "src/global/handover.ts",
+        find: "if (!peer.leaveSynced && !this.#port.isSuspect(peer.id)) return false;",
+        replace: "if (peer.leaveSynced) return true;",
+      },
+    ],
+    by: TWO_HOLD,
+    seeds: 0,
+  },
+  {
+    name: "claims overtake what was written",
+    edits: [
+      {
+        file: "src/node/machine.ts",
+        find: "if (this.#unsent && this.#mustFollowWrites(effect)) this.#flush();",
+        replace: "",
+      },
+    ],
+    by: [...TWO_HOLD, "nothing is mended that was not broken"],
+    seeds: 0,
+  },
+  {
+    name: "a registration is answered before it is applied",
+    edits: [
+      {
+        file: "src/global/commands.ts",
+        find: "if (!this.#applied(owner, position)) return;\n    const { name }",
+        replace: "const { name }",
+      },
+    ],
+    by: ["a caller reads its own writes", "a caller finds what it registered"],
+    seeds: 0,
+  },
+  {
+    name: "a registration that was given up is not withdrawn",
+    edits: [
+      {
+        file: "src/global/requests.ts",
+        find: "this.#owner.giveBack(serving.name, serving.registered);",
+        replace: "",
+      },
+    ],
+    by: ["what was given up does not stand"],
+    seeds: 0,
+  },
+];

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { MUTANTS } from "./all.ts";
+import { type Finding, hunt } from "./hunt.ts";
+import type { Mutant } from "./mutant.ts";
+import { failuresOf, toRow } from "./report.ts";
+
+// Plants every mutant, and fails unless each is found, by an invariant that was named for it, within its seeds.
+// `--measure 1000`: tries so many seeds with each in place of that, and prints how many find it.
+const { values } = parseArgs({
+  options: {
+    measure: { type: "string" },
+    only: { type: "string" },
+    parallel: { type: "string", default: "2" },
+  },
+});
+const measured = values.measure === undefined ? undefined : Number(values.measure);
+const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const folder = await mkdtemp(join(tmpdir(), "rollcall-mutants-"));
+
+async function work(queue: Mutant[], findings: Map<Mutant, Finding>): Promise<void> {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    const seeds = measured ?? mutant.seeds;
+    const finding = await hunt(mutant, folder, { seeds, untilFound: measured === undefined });
+    findings.set(mutant, finding);
+    console.log(toRow(finding));
+  }
+}
+
+try {
+  console.log(
+    "| mutant | found by | at seed | allowed | seeds that find it |\n| --- | --- | ---: | ---: | --- |",
+  );
+  const queue = [...chosen];
+  const findings = new Map<Mutant, Finding>();
+  await Promise.all(Array.from({ length: Number(values.parallel) }, () => work(queue, findings)));
+  const wrong = [...findings.values()].flatMap(failuresOf);
+  for (const line of new Set(wrong)) console.error(line);
+  if (wrong.length > 0) process.exitCode = 1;
+} finally {
+  await rm(folder, { recursive: true });
+}

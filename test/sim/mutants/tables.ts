@@ -1,0 +1,143 @@
+import type { Mutant } from "./mutant.ts";
+
+const GROUPS_DIFFER = [
+  "all nodes agree on the groups",
+  "groups are the union of what their nodes say",
+  "no member is dead",
+];
+const TABLES_DIFFER = [...GROUPS_DIFFER, "all nodes agree on the names", "no name is held by the dead"];
+
+/** Of groups, and of the logs that all tables come from. */
+export const TABLES: readonly Mutant[] = [
+  {
+    name: "the end of a process leaves its memberships",
+    edits: [
+      {
+        file: "src/groups/group-table.ts",
+        find: "for (const entry of this.#owners.get(owner)?.entriesOf(operation.serial) ?? [])\n          this.#remove(entry, operation.reason, events);",
+        replace: "",
+      },
+    ],
+    by: ["the dead are in no group"],
+    seeds: 0,
+  },
+  {
+    name: "a snapshot only adds members",
+    edits: [
+      {
+        file: "src/groups/group-table.ts",
+        find: "this.#removeAll(owner, (entry) => !kept.has(entry), RELEASED, events);",
+        replace: "",
+      },
+    ],
+    by: [...GROUPS_DIFFER, "nothing is left half done"],
+    seeds: 0,
+  },
+  {
+    name: "the members of a node that is down stay",
+    edits: [
+      {
+        file: "src/node/scope-machine.ts",
+        find: "this.#emit(this.groups.purge(node, reason));",
+        replace: "",
+      },
+    ],
+    by: GROUPS_DIFFER,
+    seeds: 0,
+  },
+  {
+    name: "a join is counted once however often",
+    edits: [
+      {
+        file: "src/groups/group-table.ts",
+        find: "joins: (entry?.joins ?? 0) + times,",
+        replace: "joins: Math.min(1, (entry?.joins ?? 0) + times),",
+      },
+    ],
+    by: ["joins are counted"],
+    seeds: 0,
+  },
+  {
+    name: "who leaves once has left as often as it joined",
+    edits: [
+      {
+        file: "src/groups/group-table.ts",
+        find: "const joins = entry.joins - times;",
+        replace: "const joins = Math.min(0, entry.joins - times);",
+      },
+    ],
+    by: ["joins are counted"],
+    seeds: 0,
+  },
+  {
+    name: "frames of who is not up touch the tables",
+    edits: [
+      {
+        file: "src/node/machine.ts",
+        find: "if (this.#membership.isUp(from)) this.#peerMessage(from, message);",
+        replace: "if (from !== this.id) this.#peerMessage(from, message);",
+      },
+      {
+        file: "src/replication/replication.ts",
+        find: "const feed = this.#feeds.get(from);\n    if (feed === undefined) return;",
+        replace:
+          "const feed = this.#feeds.get(from) ?? this.#newFeed(from);\n    this.#feeds.set(from, feed);",
+      },
+    ],
+    by: [...TABLES_DIFFER, "who is not up owns nothing"],
+    seeds: 0,
+  },
+  {
+    name: "a gap in a log is passed over",
+    edits: [
+      {
+        file: "src/replication/feed.ts",
+        find: "if (first > this.#position + 1 || this.#arriving !== undefined) {",
+        replace: "if (this.#arriving !== undefined) {",
+      },
+    ],
+    by: ["nothing is left half done", ...TABLES_DIFFER],
+    seeds: 0,
+  },
+  {
+    name: "a gap is passed over, and no digest compared",
+    edits: [
+      {
+        file: "src/replication/feed.ts",
+        find: "if (first > this.#position + 1 || this.#arriving !== undefined) {",
+        replace: "if (this.#arriving !== undefined) {",
+      },
+      {
+        file: "src/replication/feed.ts",
+        find: "} else if (position === this.#position && digest !== this.#port.digest()) {",
+        replace: "} else if (position < 0 && digest !== this.#port.digest()) {",
+      },
+    ],
+    by: TABLES_DIFFER,
+    seeds: 0,
+  },
+  {
+    name: "the positions in heartbeats are not looked at",
+    edits: [
+      {
+        file: "src/replication/feed.ts",
+        find: "if (position > this.#position) {",
+        replace: "if (position < 0) {",
+      },
+    ],
+    by: [...TABLES_DIFFER, "every request is answered"],
+    seeds: 0,
+  },
+  {
+    name: "a question to a log is asked once only",
+    edits: [
+      {
+        file: "src/replication/feed.ts",
+        find: "if (this.#askedAtMs === undefined || nowMs < this.#askedAtMs + RETRY_MS) return;",
+        replace: "if (this.#askedAtMs === undefined || nowMs >= 0) return;",
+      },
+    ],
+    by: [...TABLES_DIFFER, "every request is answered", "every node joins"],
+    seeds: 0,
+  },
+];

@@ -1,0 +1,27 @@
+import { generate } from "../../../src/sim/generate.ts";
+import { INVARIANTS } from "../../../src/sim/invariants/all.ts";
+import { World } from "../../../src/sim/machine/world.ts";
+import { Violation } from "../../../src/sim/violation.ts";
+
+/** Longer than anything takes that is under way when the faults end: a caller's patience, a resolver's time, a bus's grace. */
+const REST_MS = 30_000;
+
+export interface Failure {
+  readonly seed: number;
+  readonly invariant: string;
+  readonly seen: string;
+}
+
+/** What anything that is thrown counts as, save a violation. */
+export const THROWS = "no machine throws";
+
+/** Runs one world. Undefined: nothing was amiss. */
+export function trySeed(seed: number): Failure | undefined {
+  try {
+    new World(generate(`mutants:${seed}`), { invariants: INVARIANTS }).run(REST_MS);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Violation) return { seed, invariant: error.invariant, seen: error.seen };
+    return { seed, invariant: THROWS, seen: String(error) };
+  }
+}

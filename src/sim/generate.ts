@@ -55,12 +55,13 @@ export function generate(seed: string): Plan {
   const split = isCalm ? undefined : drawSplit(new Draw(random.fork("split")), common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
   const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
+  const bursts = drawBursts(new Draw(random.fork("bursts")), faults, nodes, common.processes, restAtMs);
   return {
     ...common,
     delayMs: [0.1, slowest],
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
-    operations: [...operations, ...(split?.operations ?? []), ...crowd, ...disputes].sort(byTime),
+    operations: [...operations, ...(split?.operations ?? []), ...crowd, ...disputes, ...bursts].sort(byTime),
     faults: [...faults, ...(split?.faults ?? [])].sort(byTime),
   };
 }
@@ -184,6 +185,31 @@ function drawOperations(draw: Draw, stage: Stage): Operation[] {
   const names = ["x", "y", "z", "w"].slice(0, draw.between(1, 4));
   const groups = ["g", "h"].slice(0, draw.between(1, 2));
   return Array.from({ length: count }, () => drawOperation(draw, stage, names, groups));
+}
+
+/** Several ask for one name just when something happens: while a node comes or goes, and before an answer is lost. */
+function drawBursts(
+  draw: Draw,
+  faults: readonly Fault[],
+  nodes: number,
+  processes: number,
+  restAtMs: number,
+): Operation[] {
+  const operations: Operation[] = [];
+  for (const [index, fault] of faults.entries()) {
+    if (fault.kind === "drift" || fault.kind === "step" || draw.chance(0.5)) continue;
+    // A newcomer takes part from when it is found until it is ready.
+    const fromMs = fault.atMs + (fault.kind === "restart" ? draw.between(0, 700) : draw.between(-30, 10));
+    const count = draw.between(2, 4);
+    for (let turn = 0; turn < count; turn += 1) {
+      const node = draw.between(0, nodes - 1);
+      const owner = draw.chance(0.5) ? node : draw.between(0, nodes - 1);
+      const process = draw.between(0, processes - 1);
+      const atMs = Math.min(restAtMs, fromMs + draw.between(0, 30));
+      operations.push({ kind: "register", atMs, node, name: `b${index}`, owner, process });
+    }
+  }
+  return operations;
 }
 
 /** Within one node a name passes from one process to the next, while another node unregisters it for the first. */

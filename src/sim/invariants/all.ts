@@ -5,7 +5,9 @@ import { AtRest } from "./at-rest.ts";
 import { Clashes } from "./clashes.ts";
 import { NothingStandsForNobody } from "./given-up.ts";
 import { GivingUpTakesTime } from "./giving-up.ts";
+import { GrantsEnd } from "./grants.ts";
 import { GroupsCount } from "./groups.ts";
+import { OneJudge } from "./judges.ts";
 import { LosersAreTold } from "./losers.ts";
 import { MonitorsFire } from "./monitors.ts";
 import { NamesKeepTheirWord } from "./names.ts";
@@ -22,6 +24,8 @@ export const INVARIANTS: readonly ((world: World) => Invariant)[] = [
   (world) => new NamesKeepTheirWord(world),
   (world) => new GroupsCount(world),
   (world) => new GivingUpTakesTime(world),
+  (world) => new GrantsEnd(world),
+  (world) => new OneJudge(world),
   (world) => new LosersAreTold(world),
   (world) => new ReleasesAreAskedFor(world),
   (world) => new StampsFollowCause(world),

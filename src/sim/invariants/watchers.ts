@@ -1,5 +1,5 @@
 import type { NameEvent } from "../../global/types.ts";
-import type { NodeId } from "../../kernel/ids.ts";
+import { type NodeId, nodeOfPid } from "../../kernel/ids.ts";
 import type { NodeEffect, NodeInput } from "../../node/machine-types.ts";
 import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
 import { isCalm } from "../calm.ts";
@@ -68,7 +68,10 @@ export class WatchersSeeSense implements Invariant {
     { name, pid }: { readonly name: string; readonly pid: string },
   ): void {
     const asked = node.asked.get(request);
-    if (!this.#isCalm || asked?.what.kind !== "register" || asked.what.takeover) return;
+    if (asked?.what.kind !== "register" || asked.what.takeover) return;
+    const owner = nodeOfPid(asked.what.pid);
+    // Here it may lose a clash in the same moment; and what a node wrote that is down by now has been and gone.
+    if (owner === node.id || !node.machine.isUp(owner)) return;
     if (node.machine.names(DEFAULT_SCOPE)?.whereis(name)?.pid === pid) return;
     const seen = this.#of(node);
     const changedAtMs = seen.changedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;

@@ -1,15 +1,19 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Plugin } from "vite";
-import { applyEdits, type Mutant } from "./mutant.ts";
+import { allEdits, applyEdits, type Mutant } from "./mutant.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
 /** Bundles the simulator with a mutated core into one file. */
-export async function bundleMutant(mutant: Mutant, folder: string): Promise<string> {
+export async function bundleMutant(
+  mutant: Mutant,
+  entry: "child" | "trial",
+  folder: string,
+): Promise<string> {
   // Before anything is built, so that an edit of a file that is not even part of the simulator is found out too.
   const sources = new Map<string, string>();
-  for (const { file } of mutant.edits) {
+  for (const { file } of allEdits(mutant)) {
     const path = join(root, file);
     if (!sources.has(path)) sources.set(path, applyEdits(mutant, file, await readFile(path, "utf8")));
   }
@@ -29,14 +33,14 @@ export async function bundleMutant(mutant: Mutant, folder: string): Promise<stri
     logLevel: "error",
     plugins: [plugin],
     ssr: { noExternal: true },
-    build: { ssr: join(root, "test/sim/mutants/child.ts"), write: false, minify: false, target: "node20" },
+    build: { ssr: join(root, `test/sim/mutants/${entry}.ts`), write: false, minify: false, target: "node20" },
   });
   for (const path of sources.keys()) {
     if (!loaded.has(path)) throw new Error(`mutant "${mutant.name}": ${path} is no part of the simulator`);
   }
   const chunk = [output].flat().flatMap((one) => ("output" in one ? one.output : []))[0];
   if (chunk?.type !== "chunk") throw new Error(`mutant "${mutant.name}" came to no code`);
-  const path = join(folder, `${mutant.name.replaceAll(/\W+/g, "-")}.mjs`);
+  const path = join(folder, `${entry}-${mutant.name.replaceAll(/\W+/g, "-")}.mjs`);
   await writeFile(path, chunk.code);
   return path;
 }

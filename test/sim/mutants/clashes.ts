@@ -6,6 +6,8 @@ const OPEN_CLASH = [
   "nothing is left half done",
   "every request is answered",
   "no livelock",
+  "a contender stands before one judge",
+  "who loses a clash is told",
 ];
 
 /** Of what becomes of two registrations that meet. */

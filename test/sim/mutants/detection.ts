@@ -108,21 +108,4 @@ export const DETECTION: readonly Mutant[] = [
     by: ["a node is given up only after its time", "nobody who is well is given up"],
     seeds: 0,
   },
-  {
-    name: "one that left may come back",
-    edits: [
-      {
-        file: "src/monitor/peers.ts",
-        find: 'if (node === this.#self || this.#tombstones.causeOf(node) === "left") return false;',
-        replace: "if (node === this.#self) return false;",
-      },
-      {
-        file: "src/monitor/peers.ts",
-        find: "return this.#tombstones.floorOf(node);",
-        replace: "return Math.min(0, this.#tombstones.floorOf(node));",
-      },
-    ],
-    by: ["who has left stays away"],
-    seeds: 0,
-  },
 ];

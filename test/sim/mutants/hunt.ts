@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
 import { bundleMutant } from "./bundle.ts";
 import type { Mutant } from "./mutant.ts";
 import { type Failure, trySeed } from "./trial.ts";
@@ -16,12 +17,32 @@ export interface Finding {
   readonly tried: number;
 }
 
-const withoutMutant = new Map<number, Failure | undefined>();
+type Trial = typeof trySeed;
 
-/** Whether this seed fails on the core as it is. */
-function failsAnyway(seed: number): boolean {
-  if (!withoutMutant.has(seed)) withoutMutant.set(seed, trySeed(seed));
-  return withoutMutant.get(seed) !== undefined;
+/** Whether a seed fails without the bug. Each is tried once for all mutants that are given the same. */
+const sound = new Map<string, { readonly trial: Trial; readonly failures: Map<number, boolean> }>();
+
+async function soundOf(mutant: Mutant, folder: string): Promise<(seed: number) => boolean> {
+  const key = JSON.stringify(mutant.given ?? []);
+  let known = sound.get(key);
+  if (known === undefined) {
+    known = {
+      trial: mutant.given === undefined ? trySeed : await trialOf(mutant, folder),
+      failures: new Map(),
+    };
+    sound.set(key, known);
+  }
+  const { trial, failures } = known;
+  return (seed) => {
+    const failed = failures.get(seed) ?? trial(seed) !== undefined;
+    failures.set(seed, failed);
+    return failed;
+  };
+}
+
+async function trialOf(mutant: Mutant, folder: string): Promise<Trial> {
+  const path = await bundleMutant({ ...mutant, edits: [] }, "trial", folder);
+  return ((await import(pathToFileURL(path).href)) as { readonly trySeed: Trial }).trySeed;
 }
 
 /** @param untilFound or else all the seeds are tried, to measure how many find it */
@@ -30,7 +51,9 @@ export async function hunt(
   folder: string,
   options: { readonly seeds: number; readonly untilFound: boolean },
 ): Promise<Finding> {
-  const child = spawn(process.execPath, [await bundleMutant(mutant, folder), "0", String(options.seeds)], {
+  const failsAnyway = await soundOf(mutant, folder);
+  const bundle = await bundleMutant(mutant, "child", folder);
+  const child = spawn(process.execPath, [bundle, "0", String(options.seeds)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const failures = new Map<string, number>();

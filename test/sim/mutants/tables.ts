@@ -7,6 +7,13 @@ const GROUPS_DIFFER = [
 ];
 const TABLES_DIFFER = [...GROUPS_DIFFER, "all nodes agree on the names", "no name is held by the dead"];
 
+/** So short that nodes have to take snapshots of each other. */
+const SHORT_TAIL = {
+  file: "src/replication/limits.ts",
+  find: "export const TAIL_OPERATIONS = 65_536;",
+  replace: "export const TAIL_OPERATIONS = 2;",
+} as const;
+
 /** Of groups, and of the logs that all tables come from. */
 export const TABLES: readonly Mutant[] = [
   {
@@ -22,7 +29,21 @@ export const TABLES: readonly Mutant[] = [
     seeds: 0,
   },
   {
+    name: "a snapshot only adds names",
+    given: [SHORT_TAIL],
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "if (!kept.has(name)) this.#drop(table, name, RELEASED);",
+        replace: "",
+      },
+    ],
+    by: ["all nodes agree on the names", "no name is held by the dead", "nothing is left half done"],
+    seeds: 0,
+  },
+  {
     name: "a snapshot only adds members",
+    given: [SHORT_TAIL],
     edits: [
       {
         file: "src/groups/group-table.ts",

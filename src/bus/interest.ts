@@ -44,6 +44,13 @@ export class Interest<S> {
       this.#wildcards.delete(pattern);
   }
 
+  get size(): number {
+    let count = 0;
+    for (const subscribers of this.#exact.values()) count += subscribers.size;
+    for (const { subscribers } of this.#wildcards.values()) count += subscribers.size;
+    return count;
+  }
+
   /** Every subscriber of the subject, once for each pattern of it that matches. */
   match(subject: string): readonly S[] {
     const remembered = this.#remembered.get(subject);

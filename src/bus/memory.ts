@@ -23,9 +23,18 @@ export interface MemoryBus extends Bus {
   connectNow(options: BusConnectOptions): BusConnection;
 }
 
-interface Partition {
-  readonly sides: ReadonlyMap<string, number>;
+interface Cut {
+  parts(left: string, right: string): boolean;
   readonly isBlackHole: boolean;
+}
+
+/** How often each fault of a network took something away, held it up, or doubled it. */
+export interface NetworkEffects {
+  lostToCut: number;
+  lostToDrop: number;
+  lostOneWay: number;
+  clogged: number;
+  repeated: number;
 }
 
 const DEFAULT_DELAY_MS: DelayRange = { min: 0.2, max: 2 };
@@ -47,7 +56,9 @@ export class MemoryNetwork {
   /** Until when frames of connections that have ended still reach this one. */
   readonly #lastWordsAtMs = new Map<string, number>();
   readonly #carrier: Carrier;
-  #partition: Partition | undefined;
+  readonly #cuts = new Set<Cut>();
+  #partition: Cut | undefined;
+  readonly effects: NetworkEffects = { lostToCut: 0, lostToDrop: 0, lostOneWay: 0, clogged: 0, repeated: 0 };
 
   constructor(options: MemoryNetworkOptions) {
     this.#options = options;
@@ -92,17 +103,70 @@ export class MemoryNetwork {
    * while the servers have not noticed.
    */
   partition(groups: readonly (readonly string[])[], options: { readonly blackHole?: boolean } = {}): void {
-    const sides = new Map(groups.flatMap((group, side) => group.map((name) => [name, side] as const)));
-    this.#partition = { sides, isBlackHole: options.blackHole === true };
+    this.heal();
+    const sides = sidesOf(groups);
+    this.#partition = {
+      parts: (left, right) => sides.get(left) !== sides.get(right),
+      isBlackHole: options.blackHole === true,
+    };
+    this.#cuts.add(this.#partition);
   }
 
   heal(): void {
+    if (this.#partition !== undefined) this.#cuts.delete(this.#partition);
     this.#partition = undefined;
+  }
+
+  /** As `partition`, but several may hold at once, and those not mentioned are cut off from nobody. Returns what ends it. */
+  cut(groups: readonly (readonly string[])[], options: { readonly blackHole?: boolean } = {}): () => void {
+    const sides = sidesOf(groups);
+    const cut: Cut = {
+      parts: (left, right) => sides.has(left) && sides.has(right) && sides.get(left) !== sides.get(right),
+      isBlackHole: options.blackHole === true,
+    };
+    this.#cuts.add(cut);
+    return () => this.#cuts.delete(cut);
+  }
+
+  /** What one sends to the other vanishes. Returns what ends it. */
+  deafen(from: string, to: string): () => void {
+    const link = this.#link(from, to);
+    link.deaf += 1;
+    return once(() => {
+      link.deaf -= 1;
+    });
+  }
+
+  /** What one sends to the other takes this much longer. Returns what ends it. */
+  clog(from: string, to: string, byMs: number): () => void {
+    const link = this.#link(from, to);
+    link.slowerByMs += byMs;
+    return once(() => {
+      link.slowerByMs -= byMs;
+    });
+  }
+
+  /** What one sends to the other arrives twice. No bus of ours does it; whoever listens must stand it. Returns what ends it. */
+  repeat(from: string, to: string): () => void {
+    const link = this.#link(from, to);
+    link.repeating += 1;
+    return once(() => {
+      link.repeating -= 1;
+    });
   }
 
   /** Its connection drops, and is not made again until `reconnect`. What is under way to it or from it is lost. */
   disconnect(name: string): void {
     this.#connections.get(name)?.drop();
+  }
+
+  /** As `disconnect`, but the node has no idea until `noticeDrop`, or until it is connected again: what it sends is lost. */
+  disconnectUnnoticed(name: string): void {
+    this.#connections.get(name)?.lose();
+  }
+
+  noticeDrop(name: string): void {
+    this.#connections.get(name)?.noticeDrop();
   }
 
   reconnect(name: string, options: { readonly serverId?: string } = {}): void {
@@ -125,6 +189,11 @@ export class MemoryNetwork {
     this.#connections.get(name)?.resume();
   }
 
+  /** How many subscriptions live connections have. */
+  get subscriptions(): number {
+    return this.#interest.size;
+  }
+
   #publish(from: MemoryConnection, subject: string, data: Uint8Array): void {
     const receivers = new Map<MemoryConnection, MemorySubscription[]>();
     for (const subscription of this.#interest.match(subject)) {
@@ -133,25 +202,46 @@ export class MemoryNetwork {
       if (subscriptions === undefined) receivers.set(subscription.connection, [subscription]);
       else subscriptions.push(subscription);
     }
-    for (const [to, subscriptions] of receivers) {
-      if (!this.#isReachable(from.name, to.name)) continue;
-      const drops = [from.drops, to.drops] as const;
-      this.#link(from.name, to.name).send(() => {
-        const isLost =
-          from.drops !== drops[0] || to.drops !== drops[1] || !this.#isReachable(from.name, to.name);
-        if (!isLost) to.receive(subscriptions, subject, data);
-      });
+    for (const [to, subscriptions] of receivers) this.#carry(from, to, subscriptions, subject, data);
+  }
+
+  #carry(
+    from: MemoryConnection,
+    to: MemoryConnection,
+    subscriptions: readonly MemorySubscription[],
+    subject: string,
+    data: Uint8Array,
+  ): void {
+    const { effects } = this;
+    if (!this.#isReachable(from.name, to.name)) {
+      effects.lostToCut += 1;
+      return;
     }
+    const link = this.#link(from.name, to.name);
+    if (link.deaf > 0) {
+      effects.lostOneWay += 1;
+      return;
+    }
+    if (link.slowerByMs > 0) effects.clogged += 1;
+    if (link.repeating > 0) effects.repeated += 1;
+    const drops = [from.drops, to.drops] as const;
+    const arrive = (): void => {
+      if (from.drops !== drops[0] || to.drops !== drops[1]) effects.lostToDrop += 1;
+      else if (!this.#isReachable(from.name, to.name)) effects.lostToCut += 1;
+      else to.receive(subscriptions, subject, data);
+    };
+    link.send(arrive);
+    if (link.repeating > 0) link.send(arrive);
   }
 
   #probe(from: MemoryConnection, subject: string): void {
-    let isCutOff = false;
+    let isBlackHole = false;
     for (const { connection } of this.#interest.match(subject)) {
       if (connection === from) continue;
       if (this.#isReachable(from.name, connection.name)) return;
-      isCutOff = true;
+      isBlackHole ||= this.#cutsBetween(from.name, connection.name).some((cut) => cut.isBlackHole);
     }
-    if (isCutOff && this.#partition?.isBlackHole === true) return;
+    if (isBlackHole) return;
     this.#answer(from, () => from.receiveNoResponders(subject));
   }
 
@@ -175,14 +265,18 @@ export class MemoryNetwork {
     }
     if (this.#options.advisories !== true) return;
     for (const other of this.#connections.values()) {
-      if (other === gone || !other.connected || !this.#isReachable(gone.name, other.name)) continue;
+      if (other === gone || !other.isUp || !this.#isReachable(gone.name, other.name)) continue;
       this.#answer(other, () => other.receiveAdvisory(gone.clientName));
     }
   }
 
   #isReachable(left: string, right: string): boolean {
-    const sides = this.#partition?.sides;
-    return sides === undefined || sides.get(left) === sides.get(right);
+    for (const cut of this.#cuts) if (cut.parts(left, right)) return false;
+    return true;
+  }
+
+  #cutsBetween(left: string, right: string): readonly Cut[] {
+    return [...this.#cuts].filter((cut) => cut.parts(left, right));
   }
 
   #link(from: string, to: string): Link {
@@ -195,4 +289,16 @@ export class MemoryNetwork {
     ways.set(to, link);
     return link;
   }
+}
+
+function sidesOf(groups: readonly (readonly string[])[]): ReadonlyMap<string, number> {
+  return new Map(groups.flatMap((group, side) => group.map((name) => [name, side] as const)));
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) run();
+    isDone = true;
+  };
 }

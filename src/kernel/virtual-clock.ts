@@ -52,6 +52,11 @@ export class VirtualClock implements Clock {
     return this.#heap.length - this.#cancelled;
   }
 
+  /** Whether something waits for the end of the present turn. */
+  get isTurnOpen(): boolean {
+    return this.#turn.length > 0;
+  }
+
   /** When the next timer is due, on the monotonic clock. */
   get nextAtMs(): number | undefined {
     this.#dropCancelled();

@@ -33,6 +33,8 @@ export class MemoryConnection implements BusConnection {
   readonly #subscriptions = new Map<string, MemorySubscription>();
   readonly #flushes = new Set<(error: Error) => void>();
   #isUp = true;
+  /** Whether the node has been told of the last drop. */
+  #knowsOfDrop = false;
   #hasEnded = false;
   /** What came while the node was paused. */
   #kept: (() => void)[] | undefined;
@@ -45,7 +47,13 @@ export class MemoryConnection implements BusConnection {
     this.#options = options;
   }
 
+  /** What the node believes: a drop may not have been noticed yet. */
   get connected(): boolean {
+    return (this.#isUp || !this.#knowsOfDrop) && !this.#hasEnded;
+  }
+
+  /** What is so. */
+  get isUp(): boolean {
     return this.#isUp && !this.#hasEnded;
   }
 
@@ -74,14 +82,14 @@ export class MemoryConnection implements BusConnection {
 
   publish(subject: string, data: Uint8Array): boolean {
     if (!this.connected || data.length > this.maxPayload) return false;
-    // An empty message is a probe that asks for no answer: nobody is told.
-    if (data.length > 0) this.#carrier.publish(this, subject, data);
+    // An empty message is a probe that asks for no answer: nobody is told. Before a drop is noticed all is lost without a word.
+    if (data.length > 0 && this.#isUp) this.#carrier.publish(this, subject, data);
     return true;
   }
 
   probe(subject: string): boolean {
     if (!this.connected) return false;
-    this.#carrier.probe(this, subject);
+    if (this.#isUp) this.#carrier.probe(this, subject);
     return true;
   }
 
@@ -89,6 +97,7 @@ export class MemoryConnection implements BusConnection {
     if (!this.connected) return Promise.reject(new BusClosedError("the bus is not connected"));
     return new Promise((resolve, reject) => {
       this.#flushes.add(reject);
+      if (!this.#isUp) return;
       this.#carrier.flush(this, () => {
         this.#flushes.delete(reject);
         resolve();
@@ -122,17 +131,30 @@ export class MemoryConnection implements BusConnection {
   }
 
   drop(): void {
-    if (!this.connected) return;
+    this.lose();
+    this.noticeDrop();
+  }
+
+  /** Drops, and the node has no idea: what it publishes is taken, and lost. */
+  lose(): void {
+    if (!this.isUp) return;
     this.#isUp = false;
+    this.#knowsOfDrop = false;
     this.drops += 1;
     for (const subscription of this.#subscriptions.values()) this.#carrier.remove(subscription);
-    this.#rejectFlushes();
     this.#carrier.left(this);
+  }
+
+  noticeDrop(): void {
+    if (this.#isUp || this.#knowsOfDrop || this.#hasEnded) return;
+    this.#knowsOfDrop = true;
+    this.#rejectFlushes();
     this.#tell(() => this.#options.onStatus({ kind: "disconnected" }));
   }
 
   revive(serverId: string): void {
     if (this.#isUp || this.#hasEnded) return;
+    this.noticeDrop();
     this.#isUp = true;
     this.epoch += 1;
     this.serverId = serverId;

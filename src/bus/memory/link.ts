@@ -8,6 +8,11 @@ export interface DelayRange {
 
 /** One way from one connection to another. What goes in first comes out first, each thing after a delay of its own. */
 export class Link {
+  /** How many faults keep everything from arriving. */
+  deaf = 0;
+  /** How many faults make everything arrive twice. */
+  repeating = 0;
+  slowerByMs = 0;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #delayMs: DelayRange;
@@ -28,7 +33,8 @@ export class Link {
   send(arrive: () => void, notBeforeMs = 0): void {
     const { min, max } = this.#delayMs;
     const now = this.#clock.now().monotonicMs;
-    const at = Math.max(now + min + fraction(this.#random) * (max - min), this.#lastAtMs, notBeforeMs);
+    const delay = min + fraction(this.#random) * (max - min) + this.slowerByMs;
+    const at = Math.max(now + delay, this.#lastAtMs, notBeforeMs);
     this.#lastAtMs = at;
     this.#underWay.push(arrive);
     // Each timer lets the first one in line out, so that the order stands even where timers of one moment fire in another.

@@ -61,8 +61,19 @@ export function generate(seed: string): Plan {
     delayMs: [0.1, slowest],
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
-    operations: [...operations, ...(split?.operations ?? []), ...crowd, ...disputes, ...bursts].sort(byTime),
-    faults: [...faults, ...(split?.faults ?? [])].sort(byTime),
+    operations: [
+      ...operations,
+      ...(split?.operations ?? []),
+      ...crowd,
+      ...disputes,
+      ...bursts,
+      ...drawMessages(new Draw(random.fork("messages")), { ...common, isDense: isCalm }),
+    ].sort(byTime),
+    faults: [
+      ...faults,
+      ...(split?.faults ?? []),
+      ...drawRepeats(new Draw(random.fork("repeats")), nodes, restAtMs),
+    ].sort(byTime),
   };
 }
 
@@ -145,6 +156,8 @@ function drawFault(draw: Draw, kind: FaultKind, isCalm: boolean, nodes: number, 
           rate: 1 + (draw.fraction() - 0.5) * (isCalm ? 0.02 : 0.2),
         },
       ];
+    case "repeat":
+      return [{ kind, atMs, forMs: lasting([100, 5_000]), from: node, to: other }];
     case "step":
       return [{ kind, atMs, node, byMs: draw.between(-30_000, 30_000) }];
   }
@@ -262,4 +275,29 @@ function drawOperation(
     };
   }
   return { kind: "monitorNode", atMs, node, watched: owner };
+}
+
+function drawMessages(draw: Draw, { nodes, processes, restAtMs }: Stage): Operation[] {
+  return Array.from({ length: draw.between(0, 40) }, (): Operation => {
+    const common = {
+      atMs: draw.between(350, restAtMs),
+      node: draw.between(0, nodes - 1),
+      process: draw.between(0, processes - 1),
+      times: draw.between(1, draw.chance(0.2) ? 20 : 3),
+    };
+    const owner = draw.between(0, nodes - 1);
+    const process = draw.between(0, processes - 1);
+    const kind = draw.fraction();
+    const text = draw.fraction();
+    if (kind < 0.4) return { ...common, kind: "publish", group: text < 0.5 ? "g" : "h" };
+    const how = kind < 0.75 ? "send" : "call";
+    return { ...common, kind: "say", how, to: text < 0.7 ? { owner, process } : { name: "x" } };
+  });
+}
+
+function drawRepeats(draw: Draw, nodes: number, restAtMs: number): Fault[] {
+  if (!draw.chance(0.25)) return [];
+  return Array.from({ length: draw.between(1, 3) }, () =>
+    drawFault(draw, "repeat", false, nodes, restAtMs),
+  ).flat();
 }

@@ -70,6 +70,24 @@ const operation = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("monitor"), ...at, node: place, owner: place, process: place, forMs: ms }),
   z.object({ kind: z.literal("monitorNode"), ...at, node: place, watched: place }),
+  /** A process sends or calls, so many times in one turn. Machines know nothing of messages: this is for shells. */
+  z.object({
+    kind: z.literal("say"),
+    ...at,
+    node: place,
+    process: place,
+    how: z.enum(["send", "call"]),
+    to: z.union([z.object({ owner: place, process: place }), z.object({ name: z.string() })]),
+    times: z.number().int().min(1).max(1_000),
+  }),
+  z.object({
+    kind: z.literal("publish"),
+    ...at,
+    node: place,
+    process: place,
+    group: z.string(),
+    times: z.number().int().min(1).max(1_000),
+  }),
 ]);
 export type Operation = z.infer<typeof operation>;
 
@@ -87,6 +105,8 @@ const fault = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("deaf"), ...at, forMs: ms, from: place, to: place }),
   /** Frames one way take this much longer. */
   z.object({ kind: z.literal("clog"), ...at, forMs: ms, from: place, to: place, byMs: ms }),
+  /** Frames one way come twice. The gate of the shell drops the copies; machines are never given any. */
+  z.object({ kind: z.literal("repeat"), ...at, forMs: ms, from: place, to: place }),
   /** The connection to the bus drops; the node is told this much later. What it sends meanwhile is lost without a word. */
   z.object({ kind: z.literal("disconnect"), ...at, forMs: ms, node: place, noticeMs: ms }),
   /** The bus is away for everybody; each comes back in its own time after it. */

@@ -31,12 +31,14 @@ export class Faults {
       case "busRestart":
         this.#restartBus(fault);
         return;
+      case "repeat":
+        return;
       default:
         this.#injectInto(fault);
     }
   }
 
-  #injectInto(fault: Exclude<Fault, { kind: "cut" | "deaf" | "clog" | "busRestart" }>): void {
+  #injectInto(fault: Exclude<Fault, { kind: "cut" | "deaf" | "clog" | "busRestart" | "repeat" }>): void {
     const node = this.#world.at(fault.node);
     if (fault.kind === "restart") {
       this.#disturb(fault.kind, [fault.node], node === undefined ? 0 : 15_000);

@@ -62,6 +62,9 @@ export class Operations {
       case "monitorNode":
         this.#watch(node, operation);
         return;
+      case "say":
+      case "publish":
+        return;
     }
   }
 

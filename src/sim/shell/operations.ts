@@ -1,0 +1,238 @@
+import type { NodeId, Pid } from "../../kernel/ids.ts";
+import { nodeOfPid } from "../../kernel/ids.ts";
+import type { Down } from "../../monitor/types.ts";
+import type { Registration } from "../../resolve/types.ts";
+import type { Operation } from "../plan.ts";
+import type { Said } from "./mail.ts";
+import { failsAt, type Program, type Programs } from "./programs.ts";
+import { FELT_MS, type RunRecord } from "./record.ts";
+
+type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
+type Target = { readonly pid: Pid } | { readonly node: NodeId };
+
+interface Watch {
+  readonly program: Program;
+  readonly target: Target;
+  state: "open" | "fired" | "cancelled";
+}
+
+/** Does what programs do, by the public interface. What cannot be done, because the node is not there, is left out. */
+export class Operations {
+  readonly #record: RunRecord;
+  readonly #programs: Programs;
+  readonly #watches: Watch[] = [];
+  /** The kinds of requests that were made for a name. */
+  readonly #asked = new Map<string, Set<string>>();
+
+  constructor(record: RunRecord, programs: Programs) {
+    this.#record = record;
+    this.#programs = programs;
+  }
+
+  carryOut(operation: Operation): void {
+    const program = this.#programs.at(operation.node);
+    // Who stands still does nothing.
+    if (program === undefined || program.member.clock.isPaused) return;
+    switch (operation.kind) {
+      case "register":
+      case "takeover":
+      case "transfer":
+      case "unregister":
+      case "update":
+        this.#name(program, operation);
+        return;
+      case "exit":
+        this.#programs.exit(program, operation.process);
+        return;
+      case "join":
+      case "leave":
+        this.#joinOrLeave(program, operation);
+        return;
+      case "monitor":
+      case "monitorNode":
+        this.#monitor(program, operation);
+        return;
+      case "say":
+        for (let count = 0; count < operation.times; count += 1) this.#say(program, operation);
+        return;
+      case "publish":
+        for (let count = 0; count < operation.times; count += 1) this.#publish(program, operation);
+        return;
+    }
+  }
+
+  /** Whoever watched something that has come to its end was told. */
+  atRest(): void {
+    for (const { program, target, state } of this.#watches) {
+      if (program.member.state !== "running" || state !== "open") continue;
+      if (this.#programs.isOver(target))
+        this.#record.fail("every monitor fires", `on ${shown(target)}, of ${program.member.name}`);
+    }
+  }
+
+  #name(
+    { node, member }: Program,
+    operation: Of<"register" | "takeover" | "transfer" | "unregister" | "update">,
+  ): void {
+    const { promises } = this.#programs;
+    const { kind, name } = operation;
+    const { names } = node;
+    const what = `${kind} ${name}`;
+    this.#note(name, kind);
+    if (kind === "unregister") {
+      promises.watch(member, what, names.unregister(name));
+      return;
+    }
+    if (kind === "update") {
+      const { meta } = operation;
+      promises.watch(
+        member,
+        what,
+        names.update(name, () => meta),
+      );
+      return;
+    }
+    const pid = this.#programs.at(operation.owner)?.processes[operation.process]?.pid;
+    if (pid === undefined) return;
+    const result = (registration: Registration): void => {
+      if (registration.name !== name || registration.pid !== pid)
+        this.#record.fail("a registration is what was asked for", `${what} of ${pid}: ${registration.pid}`);
+      this.#record.mark(`done: ${kind}`);
+      // Granted while its node was stopping.
+      if (member.state !== "running") return;
+      const seen = names.whereis(name)?.pid;
+      if (this.#record.isCalm && this.#isPlain(name) && seen !== undefined && seen !== pid)
+        this.#record.fail(
+          "a caller reads its own writes",
+          `${name} is ${seen} on ${member.name}, not ${pid}`,
+        );
+    };
+    if (kind === "transfer") promises.watch(member, what, names.transfer(name, pid), { result });
+    else if (kind === "takeover") promises.watch(member, what, names.reregister(name, pid), { result });
+    else promises.watch(member, what, names.register(name, pid), { result });
+  }
+
+  #joinOrLeave({ node, member, processes }: Program, operation: Of<"join" | "leave">): void {
+    const process = processes[operation.process];
+    if (process === undefined || process.signal.aborted) return;
+    const { group } = operation;
+    const joins = () => node.groups.localMembers(group).find(({ pid }) => pid === process.pid)?.joins ?? 0;
+    const before = joins();
+    if (operation.kind === "join") node.groups.join(group, process, { meta: operation.meta });
+    else node.groups.leave(group, process);
+    const expected = operation.kind === "join" ? before + 1 : Math.max(0, before - 1);
+    this.#record.observe(member.name, `${operation.kind} ${group}: ${expected}`);
+    if (joins() !== expected)
+      this.#record.fail("joins are counted", `${group} ${process.pid}: ${joins()}, in truth ${expected}`);
+  }
+
+  #monitor(program: Program, operation: Of<"monitor" | "monitorNode">): void {
+    const owner = this.#programs.at(operation.kind === "monitor" ? operation.owner : operation.watched);
+    if (owner === undefined) return;
+    const pid = operation.kind === "monitor" ? owner.processes[operation.process]?.pid : undefined;
+    if (operation.kind === "monitor" && pid === undefined) return;
+    const target: Target = pid === undefined ? { node: owner.node.id } : { pid };
+    const monitor = program.node.monitor(pid === undefined ? { node: owner.node.id } : pid);
+    const watch: Watch = { program, target, state: "open" };
+    this.#watches.push(watch);
+    void monitor.down.then((down) => this.#down(watch, down));
+    if (operation.kind === "monitorNode" || operation.forMs === 0) return;
+    program.member.clock.after(operation.forMs, () => {
+      const wasOpen = watch.state === "open";
+      const isCancelled = monitor.cancel();
+      if (isCancelled && !wasOpen)
+        this.#record.fail("a monitor that has fired is not cancelled", shown(target));
+      if (isCancelled) watch.state = "cancelled";
+    });
+  }
+
+  #down(watch: Watch, down: Down): void {
+    const record = this.#record;
+    const { target, program } = watch;
+    record.observe(program.member.name, `down ${shown(target)}: ${down.reason.kind}`);
+    if (watch.state !== "open")
+      record.fail("one down for each monitor", `${shown(target)}, which was ${watch.state}`);
+    watch.state = "fired";
+    const node = "pid" in target ? nodeOfPid(target.pid) : target.node;
+    if (down.node !== node)
+      record.fail("a down is about what is watched", `${down.node} for ${shown(target)}`);
+    record.mark(`a monitor fires: ${down.reason.kind}`);
+    if (this.#programs.isOver(target)) return;
+    const { nowMs } = record.world;
+    const names = [program.member.name, record.members.get(node)?.name ?? ""];
+    if (down.reason.kind !== "nodeDown" || !record.wasDisturbed(nowMs - FELT_MS, nowMs, names))
+      record.fail("no down before a cause", `${shown(target)} runs: ${down.reason.kind}`);
+  }
+
+  #say(program: Program, { process, how, to }: Of<"say">): void {
+    const { mail, promises } = this.#programs;
+    const { node, member } = program;
+    const from = program.processes[process]?.pid;
+    if (from === undefined) return;
+    const pid =
+      "name" in to
+        ? node.names.whereis(to.name)?.pid
+        : this.#programs.at(to.owner)?.processes[to.process]?.pid;
+    if (pid === undefined || pid === from) return;
+    const said = mail.next(from);
+    const address = "name" in to ? to : pid;
+    if (how === "send") {
+      this.#try(() => node.send(address, said, { from })) && this.#expect(program, said, pid);
+      return;
+    }
+    promises.watch(member, `call ${said.number} of ${from}`, node.call(address, said, { from }), {
+      result: (value) => {
+        if (value !== said.number || failsAt(said.number))
+          this.#record.fail("a call is answered by what its handler returned", `${said.number}: ${value}`);
+        this.#record.mark("a call is answered");
+      },
+      error: ({ code, message }) => {
+        if (code === "CALL_FAILED" && !failsAt(said.number))
+          this.#record.fail("a call fails only where its handler does", `${said.number}: ${message}`);
+      },
+    });
+  }
+
+  #publish(program: Program, { process, group }: Of<"publish">): void {
+    const { node } = program;
+    const from = program.processes[process]?.pid;
+    if (from === undefined) return;
+    const said = this.#programs.mail.next(from);
+    const members = node.groups.members(group).map(({ pid }) => pid);
+    let count = 0;
+    if (!this.#try(() => (count = node.groups.publish(group, said, { from })))) return;
+    if (count !== members.length)
+      this.#record.fail("a publish is for every member", `${count} of ${members.length} in ${group}`);
+    for (const pid of members) this.#expect(program, said, pid);
+    if (count > 1) this.#record.mark("a publish to several");
+  }
+
+  /** A message to a node that is not known here yet, or not any more, is lost in good order. */
+  #expect({ node }: Program, said: Said, to: Pid): void {
+    if (node.nodes().some(({ id }) => id === nodeOfPid(to))) this.#programs.mail.expect(said, to);
+  }
+
+  #try(run: () => void): boolean {
+    try {
+      run();
+      return true;
+    } catch (error) {
+      this.#record.fail("a send is taken", String(error));
+      return false;
+    }
+  }
+
+  #note(name: string, kind: string): void {
+    const kinds = this.#asked.get(name);
+    if (kinds === undefined) this.#asked.set(name, new Set([kind]));
+    else kinds.add(kind);
+  }
+
+  #isPlain(name: string): boolean {
+    return [...(this.#asked.get(name) ?? [])].every((kind) => kind === "register");
+  }
+}
+
+function shown(target: Target): string {
+  return "pid" in target ? target.pid : target.node;
+}

@@ -1,0 +1,130 @@
+import type { Pid } from "../../kernel/ids.ts";
+import type { Program, Programs } from "./programs.ts";
+import type { RunRecord } from "./record.ts";
+import { groupEntry } from "./views.ts";
+
+/** Work of its machine that a node at rest has none of, by its counters. */
+const NOTHING_LEFT = [
+  "tables.claims",
+  "tables.dockets",
+  "tables.decisions",
+  "tables.requests",
+  "tables.endedAhead",
+  "tables.digestMismatches",
+] as const;
+
+/** When the faults have long been over, all nodes see the same, it is true, and nothing is left half done. */
+export function checkRest(record: RunRecord, programs: Programs): void {
+  const { present } = record.world;
+  for (const { name, state } of present) {
+    if (state !== "running") record.fail("every node joins", `${name} is ${state}`);
+  }
+  const all = programs.all;
+  for (const program of all) {
+    sameMembership(record, program, all);
+    program.views.compare(program.node);
+    nothingLeft(record, program);
+  }
+  const [first, ...others] = all;
+  if (first === undefined) return;
+  const [names, groups] = [namesOf(first), groupsOf(first)];
+  for (const other of others) {
+    same(record, "all nodes agree on the names", first, names, other, namesOf(other));
+    same(record, "all nodes agree on the groups", first, groups, other, groupsOf(other));
+  }
+  for (const { name, pid } of first.node.names.list()) {
+    if (!programs.isRunning(pid)) record.fail("no name is held by the dead", `${name} by ${pid}`);
+  }
+  unionOfTheTruth(record, programs, groups);
+}
+
+/** After everybody has stopped. */
+export function checkNothingLeft(record: RunRecord): void {
+  const { clock, network, present } = record.world;
+  if (present.length > 0)
+    record.fail("every node stops", present.map(({ name, state }) => `${name} is ${state}`).join());
+  if (clock.pending > 0) record.fail("a stop leaves no timer", `${clock.pending} are set`);
+  if (network.subscriptions > 0)
+    record.fail("a stop leaves no subscription", `${network.subscriptions} are left`);
+}
+
+function sameMembership(record: RunRecord, { node }: Program, all: readonly Program[]): void {
+  const ids = all
+    .map((other) => other.node.id)
+    .sort()
+    .join();
+  const seen = node
+    .nodes()
+    .map(({ id, state }) => (state === "up" ? id : `${id} (${state})`))
+    .sort()
+    .join();
+  if (seen !== ids) record.fail("all nodes find each other", `${node.id} sees ${seen}, of ${ids}`);
+}
+
+function nothingLeft(record: RunRecord, { node }: Program): void {
+  const stats = node.stats();
+  const left: Readonly<Record<string, number | undefined>> = {
+    bugs: stats.bugs,
+    pendingCalls: stats.pendingCalls,
+    pendingRequests: stats.pendingRequests,
+    mailboxes: stats.mailboxes,
+    malformed: stats.messages.malformed + stats.frames.dropped.malformed,
+  };
+  const counted = Object.entries(left).concat(NOTHING_LEFT.map((key) => [key, stats.cluster[key] ?? 0]));
+  for (const [key, value] of counted) {
+    if (value !== 0) record.fail("nothing is left half done", `${key} is ${value} on ${node.id}`);
+  }
+  if (stats.frames.dropped.replayed > 0) record.mark("a copy of a frame was dropped");
+  if (stats.frames.dropped.stale > 0) record.mark("a frame of an earlier connection was dropped");
+  if (stats.resolverErrors > 0) record.mark("a resolver failed");
+  if (stats.messages.tooEarly > 0) record.mark("a message came too early");
+}
+
+function same(
+  record: RunRecord,
+  what: string,
+  first: Program,
+  expected: ReadonlyMap<string, string>,
+  other: Program,
+  found: ReadonlyMap<string, string>,
+): void {
+  for (const key of new Set([...expected.keys(), ...found.keys()])) {
+    if (expected.get(key) === found.get(key)) continue;
+    record.fail(
+      what,
+      `${key}: ${expected.get(key)} on ${first.node.id}, ${found.get(key)} on ${other.node.id}`,
+    );
+  }
+}
+
+function unionOfTheTruth(record: RunRecord, programs: Programs, seen: ReadonlyMap<string, string>): void {
+  const truth = new Map<string, string>();
+  for (const { node } of programs.all) {
+    for (const group of node.groups.list()) {
+      for (const member of node.groups.localMembers(group)) {
+        truth.set(...groupEntry(group, member));
+        if (!programs.isRunning(member.pid as Pid))
+          record.fail("no member is dead", `${member.pid} in ${group}`);
+      }
+    }
+  }
+  for (const key of new Set([...truth.keys(), ...seen.keys()])) {
+    if (truth.get(key) !== seen.get(key))
+      record.fail(
+        "groups are the union of what their nodes say",
+        `${key}: ${seen.get(key)}, in truth ${truth.get(key)}`,
+      );
+  }
+}
+
+function namesOf({ node }: Program): ReadonlyMap<string, string> {
+  return new Map(
+    [...node.names.list()].map(({ name, pid, meta }) => [name, `${pid} ${JSON.stringify(meta)}`]),
+  );
+}
+
+function groupsOf({ node }: Program): ReadonlyMap<string, string> {
+  return new Map(
+    node.groups.list().flatMap((group) => node.groups.members(group).map((one) => groupEntry(group, one))),
+  );
+}

@@ -1,0 +1,135 @@
+import type { NameEvent } from "../../global/types.ts";
+import type { GroupEvent, Member as GroupMember } from "../../groups/types.ts";
+import type { NodeEvent } from "../../monitor/types.ts";
+import type { ClusterNode } from "../../node/types.ts";
+import type { RunRecord } from "./record.ts";
+import type { Member } from "./world.ts";
+
+/** What those who watch a node have made of the events that they were told. */
+export class Views {
+  readonly names = new Map<string, string>();
+  readonly groups = new Map<string, string>();
+  readonly nodes = new Set<string>();
+  readonly #record: RunRecord;
+  readonly #member: Member;
+
+  constructor(record: RunRecord, member: Member, node: ClusterNode, onNode: (event: NodeEvent) => void) {
+    this.#record = record;
+    this.#member = member;
+    this.#follow("names", node.names.watch(), (event) => this.#name(event));
+    this.#follow("groups", node.groups.watch(), (event) => this.#group(event));
+    this.#follow("nodes", node.watchNodes(), (event) => {
+      this.#node(event);
+      onNode(event);
+    });
+  }
+
+  /** That a watcher was told enough to know what the tables hold. */
+  compare(node: ClusterNode): void {
+    const names = new Map([...node.names.list()].map(({ name, pid }) => [name, pid]));
+    const groups = new Map(
+      node.groups
+        .list()
+        .flatMap((group) => node.groups.members(group).map((member) => groupEntry(group, member))),
+    );
+    const nodes = new Map(node.nodes().map(({ id }) => [id, ""]));
+    this.#same("names", names, this.names);
+    this.#same("groups", groups, this.groups);
+    this.#same("nodes", nodes, new Map([...this.nodes].map((id) => [id, ""])));
+  }
+
+  #same(what: string, truth: ReadonlyMap<string, string>, seen: ReadonlyMap<string, string>): void {
+    for (const key of new Set([...truth.keys(), ...seen.keys()])) {
+      if (truth.get(key) !== seen.get(key))
+        this.#record.fail(
+          "who watches knows what the tables hold",
+          `${what} on ${this.#member.name}: ${key} is ${truth.get(key)}, watched as ${seen.get(key)}`,
+        );
+    }
+  }
+
+  #follow<E extends { readonly kind: string }>(
+    what: string,
+    events: AsyncIterable<E>,
+    apply: (event: E) => void,
+  ): void {
+    const record = this.#record;
+    const read = async (): Promise<void> => {
+      let isFirst = true;
+      for await (const event of events) {
+        if (isFirst !== (event.kind === "state"))
+          record.fail("a watch starts with the state", `${what} on ${this.#member.name}: ${event.kind}`);
+        isFirst = false;
+        record.observe(this.#member.name, `${what} ${event.kind}`);
+        apply(event);
+      }
+    };
+    read().catch((error: unknown) => {
+      record.observe(this.#member.name, `${what}: the watch ends with ${String(error)}`);
+    });
+  }
+
+  #name(event: NameEvent): void {
+    switch (event.kind) {
+      case "state":
+      case "resync":
+        this.names.clear();
+        for (const { name, pid } of event.registrations) this.names.set(name, pid);
+        return;
+      case "registered":
+      case "updated":
+        this.names.set(event.registration.name, event.registration.pid);
+        return;
+      case "unregistered":
+        if (this.names.get(event.registration.name) !== event.registration.pid)
+          this.#record.fail(
+            "only what was registered is unregistered",
+            `${event.registration.name} of ${event.registration.pid} on ${this.#member.name}`,
+          );
+        this.names.delete(event.registration.name);
+        return;
+      case "clash":
+        return;
+    }
+  }
+
+  #group(event: GroupEvent): void {
+    switch (event.kind) {
+      case "state":
+      case "resync":
+        this.groups.clear();
+        for (const [group, members] of event.groups)
+          for (const member of members) this.groups.set(...groupEntry(group, member));
+        return;
+      case "joined":
+      case "updated":
+        this.groups.set(...groupEntry(event.group, event.member));
+        return;
+      case "left":
+        if (!this.groups.delete(groupEntry(event.group, event.member)[0]))
+          this.#record.fail("only who joined leaves", `${event.group} on ${this.#member.name}`);
+        return;
+    }
+  }
+
+  #node(event: NodeEvent): void {
+    switch (event.kind) {
+      case "state":
+      case "resync":
+        this.nodes.clear();
+        for (const { id } of event.nodes) this.nodes.add(id);
+        return;
+      case "down":
+        this.nodes.delete(event.node.id);
+        return;
+      case "up":
+      case "suspect":
+        this.nodes.add(event.node.id);
+        return;
+    }
+  }
+}
+
+export function groupEntry(group: string, { pid, joins, meta }: GroupMember): [string, string] {
+  return [`${group} ${pid}`, `${joins} ${JSON.stringify(meta)}`];
+}

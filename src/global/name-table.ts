@@ -220,11 +220,11 @@ export class NameTable {
   /** The node is down: all that it wrote goes, with what others told ahead of it. */
   purge(owner: NodeId, end: NameEnd): number {
     this.#forgetProvisional(owner, Number.POSITIVE_INFINITY);
-    this.#ended.forget(owner);
     const table = this.#owners.get(owner);
-    if (table === undefined) return 0;
-    const names = [...table.entries.keys()];
-    for (const name of names) this.#remove(table, name, end);
+    const names = [...(table?.entries.keys() ?? [])];
+    if (table !== undefined) for (const name of names) this.#remove(table, name, end);
+    // Not before: an entry known to be over would stand again, and those who watch be told of the end of what they never saw.
+    this.#ended.forget(owner);
     this.#owners.delete(owner);
     return names.length;
   }

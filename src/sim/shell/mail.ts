@@ -12,6 +12,8 @@ interface Sent {
   readonly to: Pid;
   readonly number: number;
   readonly atMs: number;
+  /** It was for the members of this group. */
+  readonly group: string | undefined;
 }
 
 /** How long after two nodes have found each other, or before one of them has ended, a message may go astray. */
@@ -24,6 +26,8 @@ export class Mail {
   readonly #numbers = new Map<Pid, number>();
   readonly #latest = new Map<string, number>();
   readonly #delivered = new Set<string>();
+  /** When a process was last made to leave a group. */
+  readonly #leftAtMs = new Map<string, number>();
   readonly #sent = new Map<Pid, Sent[]>();
 
   constructor(record: RunRecord, isRunning: (pid: Pid) => boolean) {
@@ -39,10 +43,15 @@ export class Mail {
   }
 
   /** It was taken, for this one. */
-  expect({ from, number }: Said, to: Pid): void {
+  expect({ from, number }: Said, to: Pid, group?: string): void {
     const sent = this.#sent.get(from) ?? [];
     this.#sent.set(from, sent);
-    sent.push({ to, number, atMs: this.#record.world.nowMs });
+    sent.push({ to, number, atMs: this.#record.world.nowMs, group });
+  }
+
+  /** A member left: what was under way to it as one is for nobody. */
+  left(group: string, pid: Pid): void {
+    this.#leftAtMs.set(`${group} ${pid}`, this.#record.world.nowMs);
   }
 
   delivered(to: Pid, message: unknown, sender: Pid | undefined): Said | undefined {
@@ -69,7 +78,7 @@ export class Mail {
     }
   }
 
-  #look(from: Pid, { to, number, atMs }: Sent): void {
+  #look(from: Pid, { to, number, atMs, group }: Sent): void {
     if (this.#delivered.has(`${from} ${to} ${number}`)) return;
     const record = this.#record;
     const sender = record.members.get(nodeOfPid(from));
@@ -78,6 +87,7 @@ export class Mail {
     const names = [sender.name, receiver.name];
     const excused =
       !this.#isRunning(to) ||
+      (this.#leftAtMs.get(`${group} ${to}`) ?? -1) >= atMs - MARGIN_MS ||
       sender.state !== "running" ||
       atMs < sender.startedAtMs + MARGIN_MS ||
       atMs < receiver.startedAtMs + MARGIN_MS ||

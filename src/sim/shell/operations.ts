@@ -13,6 +13,8 @@ type Target = { readonly pid: Pid } | { readonly node: NodeId };
 interface Watch {
   readonly program: Program;
   readonly target: Target;
+  /** Whether its node knew the watched one then. A stranger is taken for dead at once. */
+  readonly isKnown: boolean;
   state: "open" | "fired" | "cancelled";
 }
 
@@ -119,7 +121,10 @@ export class Operations {
     const joins = () => node.groups.localMembers(group).find(({ pid }) => pid === process.pid)?.joins ?? 0;
     const before = joins();
     if (operation.kind === "join") node.groups.join(group, process, { meta: operation.meta });
-    else node.groups.leave(group, process);
+    else {
+      node.groups.leave(group, process);
+      this.#programs.mail.left(group, process.pid);
+    }
     const expected = operation.kind === "join" ? before + 1 : Math.max(0, before - 1);
     this.#record.observe(member.name, `${operation.kind} ${group}: ${expected}`);
     if (joins() !== expected)
@@ -133,7 +138,8 @@ export class Operations {
     if (operation.kind === "monitor" && pid === undefined) return;
     const target: Target = pid === undefined ? { node: owner.node.id } : { pid };
     const monitor = program.node.monitor(pid === undefined ? { node: owner.node.id } : pid);
-    const watch: Watch = { program, target, state: "open" };
+    const isKnown = program.node.nodes().some(({ id }) => id === owner.node.id);
+    const watch: Watch = { program, target, isKnown, state: "open" };
     this.#watches.push(watch);
     void monitor.down.then((down) => this.#down(watch, down));
     if (operation.kind === "monitorNode" || operation.forMs === 0) return;
@@ -160,7 +166,8 @@ export class Operations {
     if (this.#programs.isOver(target)) return;
     const { nowMs } = record.world;
     const names = [program.member.name, record.members.get(node)?.name ?? ""];
-    if (down.reason.kind !== "nodeDown" || !record.wasDisturbed(nowMs - FELT_MS, nowMs, names))
+    const fits = down.reason.kind === "nodeDown" || (down.reason.kind === "noSuchProcess" && !watch.isKnown);
+    if (!fits || !record.wasDisturbed(nowMs - FELT_MS, nowMs, names))
       record.fail("no down before a cause", `${shown(target)} runs: ${down.reason.kind}`);
   }
 
@@ -203,13 +210,13 @@ export class Operations {
     if (!this.#try(() => (count = node.groups.publish(group, said, { from })))) return;
     if (count !== members.length)
       this.#record.fail("a publish is for every member", `${count} of ${members.length} in ${group}`);
-    for (const pid of members) this.#expect(program, said, pid);
+    for (const pid of members) this.#expect(program, said, pid, group);
     if (count > 1) this.#record.mark("a publish to several");
   }
 
   /** A message to a node that is not known here yet, or not any more, is lost in good order. */
-  #expect({ node }: Program, said: Said, to: Pid): void {
-    if (node.nodes().some(({ id }) => id === nodeOfPid(to))) this.#programs.mail.expect(said, to);
+  #expect({ node }: Program, said: Said, to: Pid, group?: string): void {
+    if (node.nodes().some(({ id }) => id === nodeOfPid(to))) this.#programs.mail.expect(said, to, group);
   }
 
   #try(run: () => void): boolean {

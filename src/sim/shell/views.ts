@@ -48,7 +48,7 @@ export class Views {
     }
   }
 
-  #follow<E extends { readonly kind: string }>(
+  #follow<E extends NameEvent | GroupEvent | NodeEvent>(
     what: string,
     events: AsyncIterable<E>,
     apply: (event: E) => void,
@@ -60,7 +60,7 @@ export class Views {
         if (isFirst !== (event.kind === "state"))
           record.fail("a watch starts with the state", `${what} on ${this.#member.name}: ${event.kind}`);
         isFirst = false;
-        record.observe(this.#member.name, `${what} ${event.kind}`);
+        record.observe(this.#member.name, `${what} ${told(event)}`);
         apply(event);
       }
     };
@@ -132,4 +132,14 @@ export class Views {
 
 export function groupEntry(group: string, { pid, joins, meta }: GroupMember): [string, string] {
   return [`${group} ${pid}`, `${joins} ${JSON.stringify(meta)}`];
+}
+
+/** An event in a line, for the fingerprint and for readers. */
+function told(event: NameEvent | GroupEvent | NodeEvent): string {
+  const reason = "reason" in event ? `: ${event.reason.kind}` : "";
+  if ("registration" in event)
+    return `${event.kind} ${event.registration.name} ${event.registration.pid}${reason}`;
+  if ("member" in event) return `${event.kind} ${event.group} ${event.member.pid}${reason}`;
+  if ("node" in event) return `${event.kind} ${event.node.id}${reason}`;
+  return event.kind;
 }

@@ -269,6 +269,18 @@ describe("the name table", () => {
     expect(recorded.holder("x")).toBe(undefined);
   });
 
+  test("tells nothing of a registration that was known to be over when its node is purged", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(c, 1, put("x"));
+    recorded.apply(b, 1, put("x", { supersedes: [{ owner: c, id: 1, how: "takenOver" }] }));
+    recorded.apply(b, 2, drop("x", undefined, [{ owner: c, id: 1 }]));
+    expect(recorded.holder("x")).toBe(undefined);
+    const told = [...recorded.changes];
+    recorded.table.purge(c, { kind: "released" });
+    expect(recorded.changes).toEqual(told);
+    expect(recorded.table.count(c)).toBe(0);
+  });
+
   test("purges all of a node, with what was told ahead of it, and gives the reason", () => {
     const recorded = new RecordedTable();
     recorded.apply(a, 1, put("x"));

@@ -213,8 +213,9 @@ export class NameTable {
     for (const name of [...table.entries.keys()]) {
       if (!kept.has(name)) this.#drop(table, name, RELEASED);
     }
-    this.#ended.replaced(owner, upTo, (name) => table.entries.get(name)?.id);
+    // First what was told ahead: it may be known to be over, and must not stand again.
     this.#forgetProvisional(owner, upTo);
+    this.#ended.replaced(owner, upTo, (name) => table.entries.get(name)?.id);
   }
 
   /** The node is down: all that it wrote goes, with what others told ahead of it. */

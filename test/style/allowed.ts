@@ -15,5 +15,10 @@ export const ALLOWED: readonly Allowance[] = [
     ["performance.now", "Date.now", "setTimeout", "setImmediate"],
     "the one real clock",
   ),
+  ...allow(
+    "src/testing.ts",
+    ["import of a program, (top) -> sim"],
+    "the simulator's own entrance for users, `rollcall/testing`: nothing in src imports it",
+  ),
   ...allow("src/cli/demo.ts", ["node:events"], "waits for a server of Node's own to listen and to close"),
 ];

@@ -55,7 +55,12 @@ export function generate(seed: string): Plan {
   const split = isCalm ? undefined : drawSplit(new Draw(random.fork("split")), common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
   const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
-  const bursts = drawBursts(new Draw(random.fork("bursts")), faults, nodes, common.processes, restAtMs);
+  const bursts = drawBursts(new Draw(random.fork("bursts")), faults, {
+    nodes,
+    processes: common.processes,
+    restAtMs,
+    slowestMs: slowest,
+  });
   return {
     ...common,
     delayMs: [0.1, slowest],
@@ -200,26 +205,27 @@ function drawOperations(draw: Draw, stage: Stage): Operation[] {
   return Array.from({ length: count }, () => drawOperation(draw, stage, names, groups));
 }
 
-/** Several ask for one name just when something happens: while a node comes or goes, and before an answer is lost. */
+/** Several ask for the same names just when something happens: while a node comes or goes, and before an answer is lost. */
 function drawBursts(
   draw: Draw,
   faults: readonly Fault[],
-  nodes: number,
-  processes: number,
-  restAtMs: number,
+  { nodes, processes, restAtMs, slowestMs }: Omit<Stage, "isDense"> & { readonly slowestMs: number },
 ): Operation[] {
   const operations: Operation[] = [];
   for (const [index, fault] of faults.entries()) {
-    if (fault.kind === "drift" || fault.kind === "step" || draw.chance(0.5)) continue;
-    // A newcomer takes part from when it is found until it is ready.
-    const fromMs = fault.atMs + (fault.kind === "restart" ? draw.between(0, 700) : draw.between(-30, 10));
-    const count = draw.between(2, 4);
-    for (let turn = 0; turn < count; turn += 1) {
-      const node = draw.between(0, nodes - 1);
-      const owner = draw.chance(0.5) ? node : draw.between(0, nodes - 1);
-      const process = draw.between(0, processes - 1);
-      const atMs = Math.min(restAtMs, fromMs + draw.between(0, 30));
-      operations.push({ kind: "register", atMs, node, name: `b${index}`, owner, process });
+    if (fault.kind === "drift" || fault.kind === "step" || draw.chance(0.4)) continue;
+    // Who comes or goes agrees with the others in a few rounds, on which a claim may fall.
+    const isMove = fault.kind === "restart" || fault.kind === "depart";
+    const names = isMove ? draw.between(3, 8) : 1;
+    for (let name = 0; name < names; name += 1) {
+      const fromMs = fault.atMs + (isMove ? draw.between(0, 8 * slowestMs) : draw.between(-30, 10));
+      for (let racer = draw.between(2, 3); racer > 0; racer -= 1) {
+        const node = draw.between(0, nodes - 1);
+        const owner = draw.chance(isMove ? 0.9 : 0.5) ? node : draw.between(0, nodes - 1);
+        const process = draw.between(0, processes - 1);
+        const atMs = Math.min(restAtMs, fromMs + draw.between(0, slowestMs));
+        operations.push({ kind: "register", atMs, node, name: `b${index}.${name}`, owner, process });
+      }
     }
   }
   return operations;

@@ -5,18 +5,23 @@ import { allEdits, applyEdits, type Mutant } from "./mutant.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
+/** The files that a mutant changes, by their paths. */
+export async function mutate(mutant: Mutant): Promise<ReadonlyMap<string, string>> {
+  const sources = new Map<string, string>();
+  for (const { file } of allEdits(mutant)) {
+    const path = join(root, file);
+    if (!sources.has(path)) sources.set(path, applyEdits(mutant, file, await readFile(path, "utf8")));
+  }
+  return sources;
+}
+
 /** Bundles the simulator with a mutated core into one file. */
 export async function bundleMutant(
   mutant: Mutant,
   entry: "child" | "trial",
   folder: string,
 ): Promise<string> {
-  // Before anything is built, so that an edit of a file that is not even part of the simulator is found out too.
-  const sources = new Map<string, string>();
-  for (const { file } of allEdits(mutant)) {
-    const path = join(root, file);
-    if (!sources.has(path)) sources.set(path, applyEdits(mutant, file, await readFile(path, "utf8")));
-  }
+  const sources = await mutate(mutant);
   const loaded = new Set<string>();
   const plugin: Plugin = {
     name: "mutant",

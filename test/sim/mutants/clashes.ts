@@ -80,18 +80,6 @@ export const CLASHES: readonly Mutant[] = [
     seeds: 0,
   },
   {
-    name: "every promise is given",
-    edits: [
-      {
-        file: "src/global/promises.ts",
-        find: "held !== undefined && held.id === id && held.clash !== clash && held.decider !== from",
-        replace: "false as boolean",
-      },
-    ],
-    by: OPEN_CLASH,
-    seeds: 0,
-  },
-  {
     name: "the resolver runs twice",
     edits: [
       {

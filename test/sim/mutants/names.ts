@@ -82,18 +82,6 @@ export const NAMES: readonly Mutant[] = [
     seeds: 0,
   },
   {
-    name: "a claim that is refused keeps earlier grants",
-    edits: [
-      {
-        file: "src/global/claims.ts",
-        find: 'this.#giveBack(open, nowMs);\n        this.#port.ended(open.subject, { kind: "refused"',
-        replace: 'this.#port.ended(open.subject, { kind: "refused"',
-      },
-    ],
-    by: ["a grant is not kept for nothing", "nothing is left half done"],
-    seeds: 0,
-  },
-  {
     name: "a newcomer is asked alone",
     edits: [{ file: "src/global/handover.ts", find: 'standing: "joining",', replace: 'standing: "active",' }],
     by: TWO_HOLD,
@@ -106,18 +94,6 @@ export const NAMES: readonly Mutant[] = [
         file: "src/global/handover.ts",
         find: 'const active = peer.standing === "active";',
         replace: 'const active = peer.standing !== "joining";',
-      },
-    ],
-    by: TWO_HOLD,
-    seeds: 0,
-  },
-  {
-    name: "a leaver waits for nobody",
-    edits: [
-      {
-        file: "src/global/handover.ts",
-        find: "if (!peer.leaveSynced && !this.#port.isSuspect(peer.id)) return false;",
-        replace: "if (peer.leaveSynced) return true;",
       },
     ],
     by: TWO_HOLD,

@@ -6,18 +6,23 @@ import { MUTANTS } from "./all.ts";
 import { type Finding, hunt } from "./hunt.ts";
 import type { Mutant } from "./mutant.ts";
 import { failuresOf, toRow } from "./report.ts";
+import { SURVIVORS } from "./survivors.ts";
 
 // Plants every mutant, and fails unless each is found, by an invariant that was named for it, within its seeds.
 // `--measure 1000`: tries so many seeds with each in place of that, and prints how many find it.
+// `--survivors`: those that were not found when this was written. `--only text`: those with this in their names.
 const { values } = parseArgs({
   options: {
     measure: { type: "string" },
     only: { type: "string" },
+    survivors: { type: "boolean", default: false },
     parallel: { type: "string", default: "2" },
   },
 });
 const measured = values.measure === undefined ? undefined : Number(values.measure);
-const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const chosen = (values.survivors ? SURVIVORS : MUTANTS).filter(
+  ({ name }) => values.only === undefined || name.includes(values.only),
+);
 const folder = await mkdtemp(join(tmpdir(), "rollcall-mutants-"));
 
 async function work(queue: Mutant[], findings: Map<Mutant, Finding>): Promise<void> {

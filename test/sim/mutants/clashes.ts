@@ -22,7 +22,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: OPEN_CLASH,
-    seeds: 0,
+    seeds: 170,
   },
   {
     name: "the loser's process is not ended",
@@ -34,7 +34,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: ["who loses a clash is told"],
-    seeds: 0,
+    seeds: 210,
   },
   {
     name: "the loser's process is not told",
@@ -46,7 +46,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: ["who loses a clash is told"],
-    seeds: 0,
+    seeds: 2040,
   },
   {
     name: "the younger is ended before anybody has decided",
@@ -59,7 +59,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: ["nobody is ended without having been heard"],
-    seeds: 0,
+    seeds: 130,
   },
   {
     name: "both sides decide",
@@ -77,7 +77,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: OPEN_CLASH,
-    seeds: 0,
+    seeds: 250,
   },
   {
     name: "the resolver runs twice",
@@ -90,7 +90,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: ["a clash is judged once"],
-    seeds: 0,
+    seeds: 230,
   },
   {
     name: "a resolver that never answers is waited for",
@@ -102,7 +102,7 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: OPEN_CLASH,
-    seeds: 0,
+    seeds: 1020,
   },
   {
     name: "stamps ignore what was heard",
@@ -114,6 +114,6 @@ export const CLASHES: readonly Mutant[] = [
       },
     ],
     by: ["stamps follow cause"],
-    seeds: 0,
+    seeds: 30,
   },
 ];

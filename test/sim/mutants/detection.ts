@@ -13,7 +13,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["one down for each monitor"],
-    seeds: 0,
+    seeds: 30,
   },
   {
     name: "a node that is down fires no monitor of its processes",
@@ -25,13 +25,13 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["every monitor fires"],
-    seeds: 0,
+    seeds: 170,
   },
   {
     name: "watchers are not told of an end",
     edits: [{ file: "src/monitor/monitors.ts", find: "this.#keeper.exited(serial);", replace: "" }],
     by: ["every monitor fires", "nothing is mended that was not broken"],
-    seeds: 0,
+    seeds: 100,
   },
   {
     name: "a down for the next incarnation too",
@@ -44,7 +44,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["a node is down only to whom it is not up", "no down before a cause"],
-    seeds: 0,
+    seeds: 960,
   },
   {
     name: "a suspicion fires monitors",
@@ -57,7 +57,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["a node is down only to whom it is not up", "no down before a cause"],
-    seeds: 0,
+    seeds: 190,
   },
   {
     name: "a watch fires though its process lives",
@@ -70,7 +70,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["no down before a cause"],
-    seeds: 0,
+    seeds: 70,
   },
   {
     name: "a suspect stays one",
@@ -82,7 +82,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["all nodes find each other"],
-    seeds: 0,
+    seeds: 150,
   },
   {
     name: "a silent node is given up as soon as it is suspect",
@@ -94,7 +94,7 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["a node is given up only after its time", "nobody who is well is given up"],
-    seeds: 0,
+    seeds: 70,
   },
   {
     name: "a connection that is gone has no grace",
@@ -106,6 +106,6 @@ export const DETECTION: readonly Mutant[] = [
       },
     ],
     by: ["a node is given up only after its time", "nobody who is well is given up"],
-    seeds: 0,
+    seeds: 40,
   },
 ];

@@ -19,7 +19,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: ["a release is of what was asked for"],
-    seeds: 0,
+    seeds: 1360,
   },
   {
     name: "the end of a process leaves its names",
@@ -31,7 +31,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: NAMES_DIFFER,
-    seeds: 0,
+    seeds: 40,
   },
   {
     name: "the names of a node that is down stay",
@@ -43,7 +43,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: NAMES_DIFFER,
-    seeds: 0,
+    seeds: 50,
   },
   {
     name: "a takeover does not supersede",
@@ -55,7 +55,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: [...TWO_HOLD, "every request is answered"],
-    seeds: 0,
+    seeds: 50,
   },
   {
     name: "a release leaves no trace of what it superseded",
@@ -67,7 +67,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: [...TWO_HOLD, "what is over does not come back"],
-    seeds: 0,
+    seeds: 1360,
   },
   {
     name: "the arbiter grants a name twice",
@@ -79,13 +79,13 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: TWO_HOLD,
-    seeds: 0,
+    seeds: 80,
   },
   {
     name: "a newcomer is asked alone",
     edits: [{ file: "src/global/handover.ts", find: 'standing: "joining",', replace: 'standing: "active",' }],
     by: TWO_HOLD,
-    seeds: 0,
+    seeds: 1020,
   },
   {
     name: "a leaver is asked alone",
@@ -97,7 +97,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: TWO_HOLD,
-    seeds: 0,
+    seeds: 5_900,
   },
   {
     name: "claims overtake what was written",
@@ -109,7 +109,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: [...TWO_HOLD, "nothing is mended that was not broken"],
-    seeds: 0,
+    seeds: 2040,
   },
   {
     name: "a registration is answered before it is applied",
@@ -121,7 +121,7 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: ["a caller finds what it registered"],
-    seeds: 0,
+    seeds: 580,
   },
   {
     name: "a registration that was given up is not withdrawn",
@@ -133,6 +133,6 @@ export const NAMES: readonly Mutant[] = [
       },
     ],
     by: ["what was given up does not stand"],
-    seeds: 0,
+    seeds: 4080,
   },
 ];

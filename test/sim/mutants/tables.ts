@@ -26,7 +26,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: ["the dead are in no group"],
-    seeds: 0,
+    seeds: 30,
   },
   {
     name: "a snapshot only adds names",
@@ -39,7 +39,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: ["all nodes agree on the names", "no name is held by the dead", "nothing is left half done"],
-    seeds: 0,
+    seeds: 340,
   },
   {
     name: "a snapshot only adds members",
@@ -52,7 +52,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: [...GROUPS_DIFFER, "nothing is left half done"],
-    seeds: 0,
+    seeds: 680,
   },
   {
     name: "the members of a node that is down stay",
@@ -64,7 +64,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: GROUPS_DIFFER,
-    seeds: 0,
+    seeds: 90,
   },
   {
     name: "a join is counted once however often",
@@ -76,7 +76,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: ["joins are counted"],
-    seeds: 0,
+    seeds: 30,
   },
   {
     name: "who leaves once has left as often as it joined",
@@ -88,7 +88,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: ["joins are counted"],
-    seeds: 0,
+    seeds: 140,
   },
   {
     name: "frames of who is not up touch the tables",
@@ -106,7 +106,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: [...TABLES_DIFFER, "who is not up owns nothing"],
-    seeds: 0,
+    seeds: 740,
   },
   {
     name: "a gap in a log is passed over",
@@ -118,7 +118,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: ["nothing is left half done", ...TABLES_DIFFER],
-    seeds: 0,
+    seeds: 240,
   },
   {
     name: "a gap is passed over, and no digest compared",
@@ -135,7 +135,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: TABLES_DIFFER,
-    seeds: 0,
+    seeds: 320,
   },
   {
     name: "the positions in heartbeats are not looked at",
@@ -147,7 +147,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: [...TABLES_DIFFER, "every request is answered"],
-    seeds: 0,
+    seeds: 150,
   },
   {
     name: "a question to a log is asked once only",
@@ -159,6 +159,6 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: [...TABLES_DIFFER, "every request is answered", "every node joins"],
-    seeds: 0,
+    seeds: 640,
   },
 ];

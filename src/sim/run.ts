@@ -14,6 +14,9 @@ const REST_MS = 25_000;
 /** The rule that is broken by what no rule foresaw. */
 export const NOTHING_THROWS = "no machine throws";
 
+/** Places told of what was thrown. */
+const STACK_LINES = 10;
+
 /** A rule that was broken, as data. */
 export interface Broken {
   readonly invariant: string;
@@ -44,7 +47,20 @@ export interface RunOptions {
 /** @param seed of a plan to draw, or a plan */
 export function runSeed(seed: string | Plan, options: RunOptions = {}): RunResult {
   const plan = typeof seed === "string" ? generate(seed) : seed;
-  return guarded(() => runMachines(plan, options));
+  const result = guarded(() => withStacks(0, () => runMachines(plan, options)));
+  if (result.violation?.invariant !== NOTHING_THROWS) return result;
+  return guarded(() => withStacks(STACK_LINES, () => runMachines(plan, options)));
+}
+
+/** Refusals are errors, and many: to note where each came from would cost more than all invariants. */
+function withStacks<T>(lines: number, run: () => T): T {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = lines;
+  try {
+    return run();
+  } finally {
+    Error.stackTraceLimit = before;
+  }
 }
 
 function runMachines(plan: Plan, options: RunOptions): RunResult {

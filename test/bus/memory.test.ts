@@ -215,3 +215,77 @@ describe("faults of the MemoryNetwork", () => {
     expect([a.connection.serverId, b.connection.serverId]).toEqual(["s1", "s2"]);
   });
 });
+
+describe("MemoryNetwork misbehaves one way, late or twice", () => {
+  test("what a deaf connection is sent is lost; the other way goes on", () => {
+    const [a, b] = [connect("a", ["to.a"]), connect("b", ["to.b"])];
+    const end = network.deafen("a", "b");
+    a.publish("to.b", "lost");
+    b.publish("to.a", "heard");
+    clock.advanceBy(20);
+    end();
+    a.publish("to.b", "heard");
+    clock.advanceBy(20);
+    expect([a.texts, b.texts]).toEqual([["heard"], ["heard"]]);
+    expect(network.effects.lostOneWay).toBe(1);
+  });
+
+  test("a clogged way is slow, in order, and fast again afterwards", () => {
+    const [a, b] = [connect("a"), connect("b", ["t"])];
+    const end = network.clog("a", "b", 100);
+    a.publish("t", "slow");
+    clock.advanceBy(100);
+    expect(b.texts).toEqual([]);
+    end();
+    a.publish("t", "behind it");
+    clock.advanceBy(20);
+    expect(b.texts).toEqual(["slow", "behind it"]);
+  });
+
+  test("frames come twice while they are repeated", () => {
+    const [a, b] = [connect("a"), connect("b", ["t"])];
+    const end = network.repeat("a", "b");
+    a.publish("t", "one");
+    end();
+    end();
+    a.publish("t", "two");
+    clock.advanceBy(20);
+    expect(b.texts).toEqual(["one", "one", "two"]);
+  });
+
+  test("several cuts hold at once, and part nobody they do not mention", () => {
+    const [a, b, c] = [connect("a", ["t"]), connect("b", ["t"]), connect("c")];
+    const ends = [network.cut([["a"], ["c"]]), network.cut([["a", "b"], ["c"]])];
+    c.publish("t", "for nobody");
+    ends[1]?.();
+    c.publish("t", "for b");
+    ends[0]?.();
+    c.publish("t", "for both");
+    clock.advanceBy(20);
+    expect([a.texts, b.texts]).toEqual([["for both"], ["for b", "for both"]]);
+  });
+
+  test("until a drop is noticed, what is published is taken and lost", () => {
+    const [a, b] = [connect("a"), connect("b", ["t"])];
+    network.disconnectUnnoticed("a");
+    expect(a.connection.connected).toBe(true);
+    expect(a.connection.publish("t", Uint8Array.of(1))).toBe(true);
+    expect(a.connection.probe("nobody")).toBe(true);
+    network.noticeDrop("a");
+    expect(a.connection.connected).toBe(false);
+    expect(a.connection.publish("t", Uint8Array.of(1))).toBe(false);
+    network.reconnect("a");
+    a.publish("t", "again");
+    clock.advanceBy(20);
+    expect(b.texts).toEqual(["again"]);
+  });
+
+  test("a flush of a connection that has dropped unnoticed is rejected once that is noticed", async () => {
+    const a = connect("a");
+    network.disconnectUnnoticed("a");
+    const flushed = a.connection.flush();
+    clock.advanceBy(100);
+    network.reconnect("a");
+    await expect(flushed).rejects.toMatchObject({ code: "BUS_CLOSED" });
+  });
+});

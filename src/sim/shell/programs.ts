@@ -69,7 +69,13 @@ export class Programs {
 
   spawn(program: Program, index: number): void {
     const { node, member } = program;
-    const process = node.spawn((message, context) => this.#handle(member, message, context));
+    const process = node.spawn((message, context) => this.#handle(member, message, context), {
+      onNotice: (notice) => {
+        this.#record.observe(process.pid, `notice ${notice.kind}`);
+        this.#record.mark(`a notice: ${notice.kind}`);
+        if (index % 2 === 1) throw new Error("an onNotice that throws");
+      },
+    });
     program.processes[index] = process;
     this.#processes.set(process.pid, process);
     void process.exited.then((reason) => this.#ended(program, process, reason));
@@ -137,7 +143,7 @@ export class Programs {
     if (event.kind !== "down") return;
     const record = this.#record;
     const peer = record.members.get(event.node.id);
-    if (peer === undefined || !isWell(peer)) {
+    if (peer === undefined || !isThere(peer)) {
       record.mark("a dead node is given up");
       return;
     }
@@ -155,7 +161,7 @@ export class Programs {
   isOver(target: { readonly pid: Pid } | { readonly node: NodeId }): boolean {
     if ("pid" in target) return !this.isRunning(target.pid);
     const member = this.#record.members.get(target.node);
-    return member === undefined || !isWell(member);
+    return member === undefined || !isThere(member);
   }
 }
 
@@ -166,8 +172,4 @@ export function failsAt(number: number): boolean {
 
 function isThere(member: Member): boolean {
   return member.state === "running" || member.state === "starting";
-}
-
-function isWell(member: Member): boolean {
-  return isThere(member);
 }

@@ -12,6 +12,8 @@ interface Awaited {
 export class Promises {
   readonly #record: RunRecord;
   readonly #all: Awaited[] = [];
+  /** Those that left in good order. */
+  readonly #hasStopped = new Set<Member>();
 
   constructor(record: RunRecord) {
     this.#record = record;
@@ -50,17 +52,15 @@ export class Promises {
     );
   }
 
+  stopped(member: Member): void {
+    this.#hasStopped.add(member);
+  }
+
   atRest(): void {
     for (const { what, member, isSettled } of this.#all) {
       // Nobody waits any more where the OS process was killed.
       const isKilled = member.state === "gone" && member.node !== undefined && !this.#hasStopped.has(member);
       if (!isSettled && !isKilled) this.#record.fail("every promise is settled", `${what} on ${member.name}`);
     }
-  }
-
-  readonly #hasStopped = new Set<Member>();
-
-  stopped(member: Member): void {
-    this.#hasStopped.add(member);
   }
 }

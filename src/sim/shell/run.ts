@@ -8,7 +8,7 @@ import { RunRecord, type ShellLine } from "./record.ts";
 import { checkNothingLeft, checkRest } from "./rest.ts";
 
 /** How long after the last fault everything has come to rest: a bus grace, a death, and repairs. */
-export const SHELL_REST_MS = 30_000;
+export const SHELL_REST_MS = 25_000;
 /** How long `stop()` takes at most, and until what was under way has arrived. */
 const STOP_MS = 5_000;
 

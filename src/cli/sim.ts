@@ -3,8 +3,11 @@ import { realClock } from "../node/real-clock.ts";
 import { svgOf } from "../sim/diagram-svg.ts";
 import { generate } from "../sim/generate.ts";
 import { type Plan, parsePlan } from "../sim/plan.ts";
-import { reportOf, textOfReport } from "../sim/report.ts";
+import { reportOf, textOfPlan, textOfReport } from "../sim/report.ts";
+import type { Broken } from "../sim/run.ts";
 import { runMany } from "../sim/run-many.ts";
+import type { ShellLine } from "../sim/shell/record.ts";
+import { runShellSeed } from "../sim/shell/run.ts";
 import type { Summary } from "../sim/summary.ts";
 import { TIERS } from "../sim/tiers.ts";
 import { readOptions, type SimOptions, USAGE, UsageError } from "./sim/options.ts";
@@ -19,6 +22,9 @@ import { runShares, serveShare } from "./sim/shares.ts";
 /** Exit codes, as shells have them: for a program that was called wrongly, and for one that Ctrl-C ended. */
 const MISUSED = 2;
 const INTERRUPTED = 130;
+
+/** What is shown of a failing run of whole nodes. */
+const SHELL_LINES = 80;
 
 /** How often progress is told where lines cannot be written over. */
 const LINE_EVERY_MS = 5_000;
@@ -70,13 +76,17 @@ function progressTeller(seeds: number): (summary: Summary) => void {
 
 /** One plan: what became of it, and, if it fails on machines, everything about it. */
 async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): Promise<number> {
-  const { events, hash, marks, violation } = await TIERS[tier](plan);
+  const { events, hash, marks, violation } = await TIERS[tier].run(plan);
   if (violation === undefined) {
     const text = json
       ? JSON.stringify({ seed: plan.seed, events, hash, marks }, null, 2)
       : `Plan ${plan.seed}: no rule was broken in ${events} events (${hash})`;
     process.stdout.write(`${text}\n`);
     return 0;
+  }
+  if (tier === "shell") {
+    process.stdout.write(`${await textOfShells(plan, violation)}\n`);
+    return 1;
   }
   process.stderr.write(`Rule broken: ${violation.invariant}. Looking for a smaller plan…\n`);
   const report = reportOf(plan);
@@ -89,6 +99,14 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
   const found = { seed, invariant, seen, atMs, plan: report.plan };
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : textOfReport(report, file)}\n`);
   return 1;
+}
+
+/** The plan as it is, and the last of what programs did and saw. */
+async function textOfShells(plan: Plan, { invariant, seen }: Broken): Promise<string> {
+  const lines: ShellLine[] = [];
+  await runShellSeed(plan, { tell: (line) => lines.push(line) });
+  const told = lines.slice(-SHELL_LINES).map((line) => JSON.stringify(line));
+  return [`Plan ${plan.seed} breaks a rule: ${invariant}: ${seen}`, textOfPlan(plan), ...told].join("\n");
 }
 
 function readPlan(file: string): Plan {

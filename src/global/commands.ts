@@ -115,6 +115,10 @@ export class Commands {
     this.#pending.delete(request);
     this.#waiting.delete(request);
     pending.cancel();
+    const { command, outcome, owner } = pending;
+    // It is written, and its caller has waited in vain for an older contender to go: it must not stand for nobody.
+    if (owner === this.#port.self && command.kind === "register" && outcome?.kind === "registered")
+      this.#owner.giveBack(command.name, outcome.id);
   }
 
   /** A log went further, a name changed, or a node went: some answers may be due. */

@@ -31,12 +31,12 @@ export function seedName(number: number): string {
 /** Runs plan after plan. */
 export async function runMany(options: ManyOptions): Promise<Summary> {
   const { from, seeds, stride = 1, tier, clock, onProgress, signal, planOf = generate } = options;
-  const tally = new Tally();
-  const carryOut = TIERS[tier];
+  const { run, expectedMarks } = TIERS[tier];
+  const tally = new Tally(expectedMarks);
   const begunMs = clock.now().monotonicMs;
   let breathMs = begunMs;
   for (let index = 0; index < seeds && signal?.aborted !== true; index += stride) {
-    tally.add(await carryOut(planOf(seedName(from + index))));
+    tally.add(await run(planOf(seedName(from + index))));
     const nowMs = clock.now().monotonicMs;
     if (nowMs - breathMs < BREATH_MS) continue;
     breathMs = nowMs;

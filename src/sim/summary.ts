@@ -1,4 +1,3 @@
-import { EXPECTED_MARKS } from "./marks.ts";
 import type { Fault } from "./plan.ts";
 import type { Broken, RunResult } from "./run.ts";
 
@@ -41,6 +40,7 @@ export class Tally {
   #seeds = 0;
   #events = 0;
   readonly #faults = new Map<string, FaultCount>();
+  readonly #expected: readonly string[];
   readonly #marks = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #violations: FailedSeed[] = [];
@@ -53,6 +53,11 @@ export class Tally {
     let failed = 0;
     for (const count of this.#failures.values()) failed += count;
     return failed;
+  }
+
+  /** @param expected marks that have to be reached */
+  constructor(expected: readonly string[]) {
+    this.#expected = expected;
   }
 
   add({ seed, events, injected, effective, marks, violation }: RunResult): void {
@@ -85,7 +90,7 @@ export class Tally {
       seedsPerSecond: elapsedMs > 0 ? Math.round((this.#seeds * 10_000) / elapsedMs) / 10 : 0,
       faults: Object.fromEntries([...this.#faults].sort(byKey)),
       marks: Object.fromEntries([...this.#marks].sort(byKey)),
-      unreached: EXPECTED_MARKS.filter((mark) => !this.#marks.has(mark)),
+      unreached: this.#expected.filter((mark) => !this.#marks.has(mark)),
       failures: Object.fromEntries([...this.#failures].sort(byKey)),
       violations: [...this.#violations],
     };

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { Clock } from "../../kernel/clock.ts";
 import { runMany } from "../../sim/run-many.ts";
 import { type Summary, Tally } from "../../sim/summary.ts";
+import { TIERS } from "../../sim/tiers.ts";
 import type { SimOptions } from "./options.ts";
 
 /** What a process with a share is told. */
@@ -27,7 +28,7 @@ export async function runShares(
   const begunMs = clock.now().monotonicMs;
   const latest = new Map<number, Summary>();
   const together = (): Summary => {
-    const tally = new Tally();
+    const tally = new Tally(TIERS[tier].expectedMarks);
     for (const summary of latest.values()) tally.addSummary(summary);
     return tally.summary(clock.now().monotonicMs - begunMs);
   };

@@ -1,4 +1,3 @@
-import { nodeOfPid } from "../../kernel/ids.ts";
 import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
 import type { Invariant } from "../invariant.ts";
 import type { Asked } from "../machine/node.ts";
@@ -26,12 +25,8 @@ export class NothingStandsForNobody implements Invariant {
   }
 }
 
-/**
- * And whoever asked is there to know it, on another node: what was asked for here is written already when its caller waits for a
- * clash to end. A transfer goes over a third node, which may die with the news.
- */
+/** And whoever asked is there to know it. A transfer goes over a third node, which may die with the news. */
 function hasFailed({ node, what, answer }: Asked): boolean {
-  if (!node.isAlive || what.kind !== "register" || nodeOfPid(what.pid) === node.id || answer === undefined)
-    return false;
+  if (!node.isAlive || what.kind !== "register" || answer === undefined) return false;
   return answer === "gave up" || answer.kind === "error";
 }

@@ -42,7 +42,10 @@ export class LosersAreTold implements Invariant {
           what.pid === pid &&
           (answer === "gave up" || answer?.kind !== "registration"),
       );
-      if (node.isAlive && runs && !wasGivenUp)
+      const mayBeReleased = this.#world.asked.some(
+        ({ what }) => what.kind === "unregister" && what.name === name,
+      );
+      if (node.isAlive && runs && !wasGivenUp && !mayBeReleased)
         this.#world.fail("who loses a clash is told", `${pid} has lost ${name}`);
     }
   }

@@ -86,8 +86,10 @@ export class NamesKeepTheirWord implements Invariant {
   /** A registration whose caller was told that it failed is given back, however late. */
   #gaveUpOn(name: string): boolean {
     return this.#world.asked.some(
-      ({ what, answer }) =>
-        what.kind === "register" && what.name === name && (answer === "gave up" || answer?.kind === "error"),
+      ({ node, what, answer }) =>
+        what.kind === "register" &&
+        what.name === name &&
+        (!node.isAlive || answer === "gave up" || answer?.kind === "error"),
     );
   }
 

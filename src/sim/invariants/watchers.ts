@@ -7,6 +7,9 @@ import type { Invariant } from "../invariant.ts";
 import type { SimNode } from "../machine/node.ts";
 import type { World } from "../machine/world.ts";
 
+/** No log lags behind others for longer, where nothing is lost. */
+const LAG_MS = 1_000;
+
 interface Seen {
   /** What has ended here, with the revision that it had. */
   readonly ended: Map<string, number>;
@@ -57,7 +60,7 @@ export class WatchersSeeSense implements Invariant {
     owners.add(owner);
     seen.shown.add(`${name} ${pid}`);
     // Where names clash, a contender may be hidden for a while.
-    if (this.#isCalm && sequence <= (seen.ended.get(key) ?? 0))
+    if (this.#isCalm && sequence <= (seen.ended.get(key) ?? 0) && !this.#hasSomeoneJustLeft())
       this.#world.fail("what is over does not come back", `${name} of ${pid}, on ${node.id}`);
   }
 
@@ -67,6 +70,8 @@ export class WatchersSeeSense implements Invariant {
     request: number,
     { name, pid }: { readonly name: string; readonly pid: string },
   ): void {
+    // Else it may lose a clash before its answer is given.
+    if (!this.#isCalm) return;
     const asked = node.asked.get(request);
     if (asked?.what.kind !== "register" || asked.what.takeover) return;
     const owner = nodeOfPid(asked.what.pid);
@@ -77,6 +82,15 @@ export class WatchersSeeSense implements Invariant {
     const changedAtMs = seen.changedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
     if (!seen.shown.has(`${name} ${pid}`) && changedAtMs < asked.askedAtMs)
       this.#world.fail("a caller finds what it registered", `${name} of ${pid}, on ${node.id}`);
+  }
+
+  /**
+   * Who had taken a name over, and leaves, takes with it that the former holder is over: a reader that lags behind that one
+   * shows it until it has read so.
+   */
+  #hasSomeoneJustLeft(): boolean {
+    const sinceMs = this.#world.nowMs - LAG_MS;
+    return this.#world.everyone.some(({ endedAtMs }) => endedAtMs !== undefined && endedAtMs >= sinceMs);
   }
 
   #of(node: SimNode): Seen {

@@ -59,6 +59,7 @@ export class SimNode implements Station {
   #outbox: { to: NodeId | undefined; scope: string | undefined; messages: ClusterMessage[] }[] = [];
   /** What came while its process stood still. */
   #kept: NodeInput[] | undefined;
+  #late: (() => void)[] = [];
 
   constructor(
     world: World,
@@ -161,6 +162,7 @@ export class SimNode implements Station {
     if (kept !== undefined && kept.length > 0) this.#world.effective.add("pause");
     for (const input of kept ?? []) if (input.kind !== "tick") this.feed(input);
     this.feed({ kind: "tick" });
+    for (const run of this.#late.splice(0)) run();
   }
 
   /** The bus has lost it. It hears of that by `noticeDrop`, or when it is connected again. */
@@ -228,6 +230,11 @@ export class SimNode implements Station {
 
   #giveUp(asked: Asked): void {
     if (asked.answer !== undefined || !this.isAlive) return;
+    if (this.isPaused) {
+      // Its timers are late too, and come after what it reads first.
+      this.#late.push(() => this.#giveUp(asked));
+      return;
+    }
     asked.answer = "gave up";
     this.feed({ kind: "abandon", request: asked.request });
   }

@@ -38,9 +38,10 @@ export const NAMES: readonly Mutant[] = [
     edits: [
       {
         file: "src/global/name-table.ts",
-        find: "for (const name of names) this.#remove(table, name, end);\n    this.#owners.delete(owner);",
+        find: "if (table !== undefined) for (const name of names) this.#remove(table, name, end);",
         replace: "",
       },
+      { file: "src/global/name-table.ts", find: "    this.#owners.delete(owner);\n", replace: "" },
     ],
     by: NAMES_DIFFER,
     seeds: 50,

@@ -50,10 +50,13 @@ describe("plans on real nodes", () => {
     }
   });
 
-  test.each(readdirSync(regressions))("once broke a rule: %s", async (file) => {
-    const { violation } = await runShellSeed(parsePlan(readFileSync(join(regressions, file), "utf8")));
-    expect(violation).toBe(undefined);
-  });
+  test.each(readdirSync(regressions).filter((file) => file.endsWith(".json")))(
+    "once broke a rule: %s",
+    async (file) => {
+      const { violation } = await runShellSeed(parsePlan(readFileSync(join(regressions, file), "utf8")));
+      expect(violation).toBe(undefined);
+    },
+  );
 
   test("equal seeds do the same, with or without somebody who reads along", async () => {
     const hashes = new Set<string>();

@@ -23,7 +23,7 @@ test("many runs add up to the sum of each", async () => {
 test("shares add up to the whole", async () => {
   const clock = new VirtualClock();
   const whole = await runMany({ from: 0, seeds: 5, tier: "machine", clock });
-  const shares = new Tally();
+  const shares = new Tally(EXPECTED_MARKS);
   shares.addSummary(await runMany({ from: 0, seeds: 5, stride: 2, tier: "machine", clock }));
   shares.addSummary(await runMany({ from: 1, seeds: 4, stride: 2, tier: "machine", clock }));
   expect(shares.summary(0)).toEqual(whole);

@@ -70,14 +70,15 @@ export class WatchersSeeSense implements Invariant {
     request: number,
     { name, pid }: { readonly name: string; readonly pid: string },
   ): void {
-    // Else it may lose a clash before its answer is given.
-    if (!this.#isCalm) return;
     const asked = node.asked.get(request);
     if (asked?.what.kind !== "register" || asked.what.takeover) return;
     const owner = nodeOfPid(asked.what.pid);
+    if (this.#world.nodeOf(owner)?.isRunning(asked.what.pid) !== true) return;
     // Here it may lose a clash in the same moment; and what a node wrote that is down by now has been and gone.
     if (owner === node.id || !node.machine.isUp(owner)) return;
-    if (node.machine.names(DEFAULT_SCOPE)?.whereis(name)?.pid === pid) return;
+    const shown = node.machine.names(DEFAULT_SCOPE)?.whereis(name)?.pid;
+    // Where nodes were parted, it may lose a clash before it is answered.
+    if (shown === pid || (shown !== undefined && !this.#isCalm)) return;
     const seen = this.#of(node);
     const changedAtMs = seen.changedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
     if (!seen.shown.has(`${name} ${pid}`) && changedAtMs < asked.askedAtMs)

@@ -94,6 +94,7 @@ export class Faults {
       node.kill();
       return;
     }
+    node.isLeaving = true;
     const retiring = node.ask((request) => ({ kind: "retire", request }));
     const begunMs = this.#world.nowMs;
     const look = (): void => {

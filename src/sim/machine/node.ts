@@ -40,6 +40,8 @@ export class SimNode implements Station {
   droppedBy: Fault["kind"] = "disconnect";
   isAlive = true;
   isReady = false;
+  /** It has begun to hand over: it takes no new work. */
+  isLeaving = false;
   endedAtMs: number | undefined;
   readonly startedAtMs: number;
   readonly #world: World;

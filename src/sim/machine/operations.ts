@@ -73,7 +73,8 @@ export class Operations {
     { kind, name, owner, process }: Extract<Operation, { kind: "register" | "takeover" | "transfer" }>,
   ): void {
     const pid = this.#world.at(owner)?.pids[process];
-    if (pid === undefined) return;
+    // The shell of a node that drains takes no new work for its own processes.
+    if (pid === undefined || (node.isLeaving && owner === node.place)) return;
     if (kind === "transfer") {
       this.#ask(node, (request) => ({ kind, request, scope: DEFAULT_SCOPE, name, to: pid }));
       return;
@@ -108,7 +109,8 @@ export class Operations {
     const { group } = operation;
     const common = { scope: DEFAULT_SCOPE, group, pids: [pid] } as const;
     if (operation.kind === "leave") node.feed({ kind: "leave", ...common });
-    else node.feed({ kind: "join", ...common, meta: Value.encode(operation.meta, META, "meta") });
+    else if (!node.isLeaving)
+      node.feed({ kind: "join", ...common, meta: Value.encode(operation.meta, META, "meta") });
   }
 
   #watch(node: SimNode, operation: Extract<Operation, { kind: "monitor" | "monitorNode" }>): void {

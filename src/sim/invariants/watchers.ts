@@ -76,6 +76,8 @@ export class WatchersSeeSense implements Invariant {
     if (this.#world.nodeOf(owner)?.isRunning(asked.what.pid) !== true) return;
     // Here it may lose a clash in the same moment; and what a node wrote that is down by now has been and gone.
     if (owner === node.id || !node.machine.isUp(owner)) return;
+    // It may have lost a clash elsewhere before word of it came here.
+    if (this.#world.judgements.some(({ clash }) => clash.name === name)) return;
     const shown = node.machine.names(DEFAULT_SCOPE)?.whereis(name)?.pid;
     // Where nodes were parted, it may lose a clash before it is answered.
     if (shown === pid || (shown !== undefined && !this.#isCalm)) return;

@@ -42,8 +42,9 @@ export class LosersAreTold implements Invariant {
           what.pid === pid &&
           (answer === "gave up" || answer?.kind !== "registration"),
       );
+      // Or it was released, or taken over by one that has ended since.
       const mayBeReleased = this.#world.asked.some(
-        ({ what }) => what.kind === "unregister" && what.name === name,
+        ({ what }) => "name" in what && what.name === name && (what.kind !== "register" || what.takeover),
       );
       if (node.isAlive && runs && !wasGivenUp && !mayBeReleased)
         this.#world.fail("who loses a clash is told", `${pid} has lost ${name}`);

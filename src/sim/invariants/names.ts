@@ -56,7 +56,8 @@ export class NamesKeepTheirWord implements Invariant {
     const { name, pid } = event.registration;
     switch (event.reason.kind) {
       case "released":
-        if (this.#asked.get(name)?.has("unregister") !== true && !this.#gaveUpOn(name))
+        // Who took it over may have ended by the time that its former holder hears of it.
+        if (this.#asked.get(name) === undefined && !this.#gaveUpOn(name))
           world.fail("nobody's name is released unasked", `${name} of ${pid}`);
         return;
       case "takenOver":

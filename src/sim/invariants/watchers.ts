@@ -76,6 +76,8 @@ export class WatchersSeeSense implements Invariant {
     if (this.#world.nodeOf(owner)?.isRunning(asked.what.pid) !== true) return;
     // Here it may lose a clash in the same moment; and what a node wrote that is down by now has been and gone.
     if (owner === node.id || !node.machine.isUp(owner)) return;
+    // It may have been released or handed on before word of it came here.
+    if (!this.#isOnlyRegistered(name)) return;
     // It may have lost a clash elsewhere before word of it came here.
     if (this.#world.judgements.some(({ clash }) => clash.name === name)) return;
     const shown = node.machine.names(DEFAULT_SCOPE)?.whereis(name)?.pid;
@@ -85,6 +87,12 @@ export class WatchersSeeSense implements Invariant {
     const changedAtMs = seen.changedAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
     if (!seen.shown.has(`${name} ${pid}`) && changedAtMs < asked.askedAtMs)
       this.#world.fail("a caller finds what it registered", `${name} of ${pid}, on ${node.id}`);
+  }
+
+  #isOnlyRegistered(name: string): boolean {
+    return this.#world.asked.every(
+      ({ what }) => !("name" in what) || what.name !== name || (what.kind === "register" && !what.takeover),
+    );
   }
 
   /**

@@ -123,12 +123,7 @@ export class SimNode implements Station {
     if (!this.isRunning(pid)) return;
     this.processes.set(pid, reason);
     this.feed({ kind: "exited", pid, reason });
-    const index = this.pids.indexOf(pid);
-    this.#serial += 1;
-    const next = makePid(this.id, this.#serial);
-    this.processes.set(next, undefined);
-    this.pids[index] = next;
-    this.feed({ kind: "spawned", pid: next });
+    this.#replace(pid);
   }
 
   ask(make: (request: number) => Extract<NodeInput, { request: number }>): Asked {

@@ -124,7 +124,7 @@ export class NameTable {
 
   /** Whether this node has not read of the registration's end: it stands here, or may yet turn up in its owner's log. */
   isOpen(ref: EntryRef, name: string): boolean {
-    return this.#port.positionOf(ref.owner) < ref.id || this.entryOf(ref.owner, name)?.id === ref.id;
+    return this.#port.positionOf(ref.owner) < ref.id || liveId(this.entryOf(ref.owner, name)) === ref.id;
   }
 
   *list(): IterableIterator<Registration> {
@@ -215,7 +215,7 @@ export class NameTable {
     }
     // First what was told ahead: it may be known to be over, and must not stand again.
     this.#forgetProvisional(owner, upTo);
-    this.#ended.replaced(owner, upTo, (name) => table.entries.get(name)?.id);
+    this.#ended.replaced(owner, upTo, (name) => liveId(table.entries.get(name)));
   }
 
   /** The node is down: all that it wrote goes, with what others told ahead of it. */
@@ -254,7 +254,7 @@ export class NameTable {
     if (entry.serial !== 0) addName(table.bySerial, entry.serial, entry.name);
     this.#replaceProvisional(entry);
     this.#present(entry, former);
-    if (!this.#ended.isEmpty) this.#ended.passed(entry.owner, entry.name, entry.id - 1);
+    this.#passed(entry);
     if (successor !== undefined) this.#expect(entry.name, successor);
     if (ended !== undefined) this.#noteEnded(entry.name, ended, before);
     this.#tell(entry.name, before, reason ?? RELEASED);
@@ -268,8 +268,13 @@ export class NameTable {
     if (entry.serial === 0) this.#recentEnds.note(name, entry);
     else addName(table.bySerial, entry.serial, name);
     this.#byName.set(name, entry);
-    if (!this.#ended.isEmpty) this.#ended.passed(entry.owner, name, entry.id - 1);
+    this.#passed(entry);
     this.#tell(name, undefined, reason ?? RELEASED);
+  }
+
+  /** What the owner wrote of the name before this is over by its own word, and so is this if it is a tombstone. */
+  #passed({ owner, name, id, serial }: NameEntry): void {
+    if (!this.#ended.isEmpty) this.#ended.passed(owner, name, serial === 0 ? id : id - 1);
   }
 
   /** The owner's own word takes the place of what was told ahead of it, in one go: not a moment with both, or neither. */
@@ -424,6 +429,11 @@ export class NameTable {
     const table = this.#owners.get(entry.owner);
     if (table !== undefined) table.held += by;
   }
+}
+
+/** Of the registration that the entry stands for, unless that is over. */
+function liveId(entry: NameEntry | undefined): number | undefined {
+  return entry === undefined || entry.serial === 0 ? undefined : entry.id;
 }
 
 function entryFrom(owner: NodeId, sequence: number, put: NamePut): NameEntry {

@@ -177,6 +177,27 @@ describe("the name table", () => {
       byKnowledge.apply(b, 1, end);
       for (const { table } of [byDrop, bySnapshot, byDeath, byKnowledge]) expect(table.endedAhead).toBe(0);
     });
+
+    test("takes a tombstone for its end, however long that stands", () => {
+      const tombstone = put("x", { id: 1, serial: 0, supersedes: [{ owner: b, id: 1, how: "takenOver" }] });
+      const later = new RecordedTable();
+      later.apply(b, 1, put("x", { ended: [ref] }));
+      expect(later.table.endedAhead).toBe(1);
+      later.apply(a, 1, put("x"));
+      later.apply(a, 2, tombstone);
+      const earlier = new RecordedTable();
+      earlier.apply(a, 1, put("x"));
+      earlier.apply(a, 2, tombstone);
+      earlier.apply(b, 1, put("x", { ended: [ref] }));
+      const bySnapshot = new RecordedTable();
+      bySnapshot.apply(b, 1, put("x", { ended: [ref] }));
+      bySnapshot.positions.set(a, 2);
+      bySnapshot.table.reset(a, 2, [{ sequence: 2, operation: tombstone }]);
+      for (const { table } of [later, earlier, bySnapshot]) {
+        expect(table.endedAhead).toBe(0);
+        expect(table.isOpen(ref, "x")).toBe(false);
+      }
+    });
   });
 
   test("shows a successor without a gap when the former owner's word comes first", () => {

@@ -51,7 +51,11 @@ export class WatchKeeper {
   }
 
   release(watcher: NodeId, serial: number): void {
-    if (this.#watchers.get(watcher)?.remove(serial) !== true) return;
+    const record = this.#watchers.get(watcher);
+    if (record?.remove(serial) !== true) {
+      record?.takeBack(serial);
+      return;
+    }
     const watchers = this.#watchersOf.get(serial);
     watchers?.delete(watcher);
     if (watchers?.size === 0) this.#watchersOf.delete(serial);

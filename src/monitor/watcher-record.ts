@@ -8,6 +8,13 @@ export type CheckOutcome =
   | { readonly kind: "behind"; readonly first: number; readonly serials: readonly number[] }
   | { readonly kind: "different" };
 
+/** An end that the watcher was told of. */
+interface Told {
+  readonly serial: number;
+  /** False once the watcher has said that it does not watch this any more: its word crossed that of the end. */
+  isWatched: boolean;
+}
+
 /** The processes of this node that one other node watches, all of them alive. */
 export class WatcherRecord {
   readonly serials = new Set<number>();
@@ -19,7 +26,9 @@ export class WatcherRecord {
   /** What was told up to here was told before the last list of all watches came, and is told again if the list named it. */
   #base = 0;
   /** The latest ends told, the last being number `#told`. */
-  #recent: number[] = [];
+  #recent: Told[] = [];
+  /** The last of them for each process: one that has ended already may be watched again, and is told again. */
+  #lastOf = new Map<number, Told>();
   #incoming: { next: number; readonly base: number; readonly serials: Set<number> } | undefined;
 
   add(serial: number): boolean {
@@ -35,29 +44,45 @@ export class WatcherRecord {
     return true;
   }
 
+  /** The watcher takes back a watch on what has ended meanwhile, before it has heard of that. */
+  takeBack(serial: number): void {
+    const told = this.#lastOf.get(serial);
+    if (told !== undefined) told.isWatched = false;
+  }
+
   /** Gives the next numbers to these ends, and says the first. */
   tell(serials: readonly number[]): number {
     const first = this.#told + 1;
     this.#told += serials.length;
-    for (const serial of serials) this.#recent.push(serial);
+    for (const serial of serials) {
+      const told = { serial, isWatched: true };
+      this.#recent.push(told);
+      this.#lastOf.set(serial, told);
+    }
     // Not at every end: cutting an array costs its length.
-    if (this.#recent.length > 2 * ENDS_UNDER_WAY) this.#recent = this.#recent.slice(-ENDS_UNDER_WAY);
+    if (this.#recent.length > 2 * ENDS_UNDER_WAY) {
+      this.#recent = this.#recent.slice(-ENDS_UNDER_WAY);
+      this.#lastOf = new Map(this.#recent.map((told) => [told.serial, told]));
+    }
     return first;
   }
 
   /**
    * A check is compared with what stood here when the watcher made it, for ends may be under way to it: those numbered later
-   * than the last it has heard of are added back. So processes that end all the time do not make every check differ.
+   * than the last it has heard of are added back, but for what it has taken back itself. So processes that end all the time do
+   * not make every check differ.
    */
   check(count: number, hash: number, seen: number): CheckOutcome {
     if (seen > this.#told) return { kind: "different" };
     const from = Math.max(seen, this.#base);
     const missing = this.#told - from;
     if (missing > this.#recent.length) return { kind: "different" };
-    const serials = missing === 0 ? [] : this.#recent.slice(-missing);
-    const digest = serials.reduce(addToDigest, this.#digest);
-    if (count !== this.serials.size + missing || hash !== digest) return { kind: "different" };
-    return missing === 0 ? { kind: "same" } : { kind: "behind", first: from + 1, serials };
+    const ends = missing === 0 ? [] : this.#recent.slice(-missing);
+    const watched = ends.filter((told) => told.isWatched);
+    const digest = watched.reduce((sum, told) => addToDigest(sum, told.serial), this.#digest);
+    if (count !== this.serials.size + watched.length || hash !== digest) return { kind: "different" };
+    if (missing === 0) return { kind: "same" };
+    return { kind: "behind", first: from + 1, serials: ends.map((told) => told.serial) };
   }
 
   /**

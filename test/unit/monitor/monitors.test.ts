@@ -261,6 +261,27 @@ test("after one repair nothing is left to repair, whatever was told before", () 
   expect(here.fired.length).toBe(6);
 });
 
+test("a watch that is taken back while its process ends makes no check differ", () => {
+  const { wired, here, there } = setUp();
+  const [ended, lives] = [wired.spawn(there), wired.spawn(there)];
+  const monitor = wired.watch(here, ended);
+  wired.watch(here, lives);
+  wired.flow();
+  // Each says so before it hears of the other, and the check follows; then one that has ended is watched again.
+  wired.exit(there, ended);
+  wired.feed(here, { kind: "unwatch", monitor });
+  wired.nowMs += 1_000;
+  wired.feed(here, { kind: "tick" });
+  wired.watch(here, ended);
+  wired.nowMs += 1_000;
+  wired.feed(here, { kind: "tick" });
+  wired.flow();
+  wired.run(5_000);
+  expect(here.fired).toHaveLength(1);
+  expect(there.monitors.counts.repairs).toBe(0);
+  expect(there.monitors.gauges().watchesHeld).toBe(1);
+});
+
 test("where nothing was lost, nothing is repaired", () => {
   const { wired, here, there } = setUp();
   for (let turn = 0; turn < 20; turn += 1) {

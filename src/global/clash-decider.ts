@@ -53,6 +53,9 @@ interface Decision {
 interface Announced {
   readonly clash: string;
   readonly losers: readonly EntryRef[];
+  /** Whose log tells of the verdict, and from where on. */
+  readonly winner: NodeId;
+  readonly position: number;
 }
 
 interface Verdict {
@@ -98,7 +101,7 @@ export class ClashDecider {
       return;
     }
     if (!ours && decision.phase === "pinning" && this.#isPinned(decision)) {
-      this.#announce(decision, nowMs);
+      this.#announce(decision, 0, nowMs);
       return;
     }
     if (!ours && decision.phase !== "resolving") {
@@ -133,6 +136,7 @@ export class ClashDecider {
 
   message(from: NodeId, message: ClashMessage, nowMs: number): void {
     if (message.kind === "promiseCheck") {
+      this.#sweepName(message.name);
       const open =
         this.#announced.get(message.name)?.some(({ clash }) => clash === message.clash) === true ||
         this.#decisions.get(message.name)?.clash === message.clash;
@@ -146,7 +150,7 @@ export class ClashDecider {
       return;
     }
     if (message.kind === "promised") this.#onPromised(decision, from, message, nowMs);
-    else if (message.kind === "pinned") this.#onPinned(decision, message.done, nowMs);
+    else if (message.kind === "pinned") this.#onPinned(decision, message, nowMs);
   }
 
   resolved(clash: string, outcome: ResolverOutcome, nowMs: number): void {
@@ -341,21 +345,31 @@ export class ClashDecider {
     });
   }
 
-  #onPinned(decision: Decision, done: boolean, nowMs: number): void {
+  #onPinned(
+    decision: Decision,
+    { done, position }: Extract<ClashMessage, { kind: "pinned" }>,
+    nowMs: number,
+  ): void {
     if (decision.phase !== "pinning") return;
-    if (done) this.#announce(decision, nowMs);
+    if (done) this.#announce(decision, position, nowMs);
     else this.#wait(decision, nowMs);
   }
 
   /**
    * The losers' promises hold until their owners read of it: nobody else may decide about them meanwhile. Whoever turned up
    * while this was decided now stands against the winner.
+   *
+   * @param position from here on the log of the winner's owner tells of the verdict
    */
-  #announce(decision: Decision, nowMs: number): void {
+  #announce(decision: Decision, position: number, nowMs: number): void {
     this.#decisions.delete(decision.name);
-    const losers = decision.contenders.filter((entry) => entry !== decision.verdict?.winner);
+    const winner = decision.verdict?.winner;
+    const losers = decision.contenders.filter((entry) => entry !== winner);
     const before = this.#announced.get(decision.name) ?? [];
-    this.#announced.set(decision.name, [...before, { clash: decision.clash, losers }]);
+    if (winner !== undefined) {
+      const announced = { clash: decision.clash, losers, winner: winner.owner, position };
+      this.#announced.set(decision.name, [...before, announced]);
+    }
     this.#port.counted("pins");
     this.nameTouched(decision.name, nowMs);
   }
@@ -363,14 +377,27 @@ export class ClashDecider {
   #sweepName(name: string): void {
     const announced = this.#announced.get(name);
     if (announced === undefined) return;
-    const open = announced.filter(({ losers }) =>
-      losers.some(
-        (loser) =>
-          this.#port.isUp(loser.owner) && this.#port.table.entryOf(loser.owner, name)?.id === loser.id,
-      ),
-    );
+    const open = announced.filter(({ losers, winner, position }) => {
+      const isYetToCome = this.#port.isUp(winner) && this.#port.positionOf(winner) < position;
+      return losers.some((loser) => this.#awaits(loser, name, isYetToCome));
+    });
     if (open.length > 0) this.#announced.set(name, open);
     else this.#announced.delete(name);
+  }
+
+  /**
+   * Whether a loser's owner has yet to read of the verdict. Not when nothing here says any more that it lost:
+   *
+   * 1. n1 is the winner, n0 the loser, and n0 cannot hear n1. 2. n1 writes the name anew, and supersedes nothing of n0, which is
+   * down for it; or is gone itself. 3. They meet. Unless n0's promise is void by now, that clash is never decided.
+   */
+  #awaits(loser: EntryRef, name: string, isYetToCome: boolean): boolean {
+    const { table } = this.#port;
+    return (
+      this.#port.isUp(loser.owner) &&
+      table.isOpen(loser, name) &&
+      (isYetToCome || table.superseder(loser, name) !== undefined)
+    );
   }
 
   #isPinned(decision: Decision): boolean {

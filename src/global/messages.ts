@@ -91,7 +91,7 @@ export const clashMessages = {
       inherited: optional(supersedes),
     },
   ],
-  pinned: [54, { scope: text, clash: text, name: text, done: flag }],
+  pinned: [54, { scope: text, clash: text, name: text, done: flag, position: nat }],
   /** To the decider a promise was given to: is that clash still open? */
   promiseCheck: [55, { scope: text, clash: text, name: text }],
 } as const satisfies Variants;

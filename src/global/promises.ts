@@ -99,6 +99,15 @@ export class Promises {
     const entry = this.#owner.entry(name);
     const promised = this.#promised.get(name);
     const mine = promised?.clash === clash && promised.decider === from;
+    const answer = (done: boolean) =>
+      this.#port.deliver(from, {
+        kind: "pinned",
+        scope,
+        clash,
+        name,
+        done,
+        position: this.#port.positionOf(this.#port.self),
+      });
     if (entry !== undefined && entry.id === message.id && mine) {
       const winner = message.contenders.find(
         (contender) => contender.pid.startsWith(`${entry.owner}/`) && contender.stamp === entry.stamp,
@@ -116,11 +125,10 @@ export class Promises {
         message.inherited ?? [],
       );
       this.#promised.delete(name);
-      this.#port.deliver(from, { kind: "pinned", scope, clash, name, done: true });
+      answer(true);
       return;
     }
-    const done = entry?.id === message.id && supersedesAll(entry.supersedes, message.losers);
-    this.#port.deliver(from, { kind: "pinned", scope, clash, name, done });
+    answer(entry?.id === message.id && supersedesAll(entry.supersedes, message.losers));
   }
 }
 

@@ -20,6 +20,7 @@ interface Timer {
 export class VirtualClock implements Clock {
   /** Added to the monotonic reading to make the wall's. Setting it steps the calendar, as an operator or NTP would. */
   wallOffsetMs = WALL_START_MS;
+  #reading: Now = { monotonicMs: 0, wallMs: WALL_START_MS };
   #heap: Timer[] = [];
   #turn: (() => void)[] = [];
   #nowMs = 0;
@@ -27,7 +28,11 @@ export class VirtualClock implements Clock {
   #cancelled = 0;
 
   now(): Now {
-    return { monotonicMs: this.#nowMs, wallMs: this.#nowMs + this.wallOffsetMs };
+    const wallMs = this.#nowMs + this.wallOffsetMs;
+    // Asked for several times between two events: the same object will do.
+    if (this.#reading.monotonicMs !== this.#nowMs || this.#reading.wallMs !== wallMs)
+      this.#reading = { monotonicMs: this.#nowMs, wallMs };
+    return this.#reading;
   }
 
   after(delayMs: number, run: () => void): Cancel {

@@ -31,6 +31,7 @@ export class WatchersSeeSense implements Invariant {
   }
 
   stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
+    if (effects.length === 0) return;
     const owners = new Set<NodeId>();
     for (const effect of effects) {
       if (effect.kind === "nameEvent") this.#event(node, effect.event, owners);

@@ -7,6 +7,8 @@ export class LocalClock {
   #sinceGlobalMs: number;
   #sinceLocalMs: number;
   #wallAheadMs = 0;
+  /** Nothing has been done to this clock so far. */
+  #isTrue = true;
 
   constructor(global: Clock) {
     this.#global = global;
@@ -15,7 +17,9 @@ export class LocalClock {
   }
 
   now(): Now {
-    const { monotonicMs, wallMs } = this.#global.now();
+    const now = this.#global.now();
+    if (this.#isTrue) return now;
+    const { monotonicMs, wallMs } = now;
     const local = this.#sinceLocalMs + (monotonicMs - this.#sinceGlobalMs) * this.#rate;
     return { monotonicMs: local, wallMs: wallMs - monotonicMs + local + this.#wallAheadMs };
   }
@@ -33,9 +37,11 @@ export class LocalClock {
     this.#sinceLocalMs = this.now().monotonicMs;
     this.#sinceGlobalMs = this.#global.now().monotonicMs;
     this.#rate = rate;
+    this.#isTrue = false;
   }
 
   stepWall(byMs: number): void {
     this.#wallAheadMs += byMs;
+    this.#isTrue = false;
   }
 }

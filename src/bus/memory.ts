@@ -15,6 +15,17 @@ export interface MemoryNetworkOptions {
   readonly maxPayload?: number;
   /** Whether the end of a connection is announced to the others, as NATS does when `$SYS` advisories are imported. Default no. */
   readonly advisories?: boolean;
+  /** For a reader: a frame has arrived, or was taken away on its way. Called at that moment. */
+  readonly onFrame?: ((frame: FrameSeen) => void) | undefined;
+}
+
+/** A frame at the end of its way, whichever that is. */
+export interface FrameSeen {
+  /** The names of the buses. */
+  readonly from: string;
+  readonly to: string;
+  readonly isLost: boolean;
+  readonly data: Uint8Array;
 }
 
 export interface MemoryBus extends Bus {
@@ -213,22 +224,31 @@ export class MemoryNetwork {
     data: Uint8Array,
   ): void {
     const { effects } = this;
+    const see = (isLost: boolean): void =>
+      this.#options.onFrame?.({ from: from.name, to: to.name, isLost, data });
+    const lose = (how: "lostToCut" | "lostToDrop" | "lostOneWay"): void => {
+      effects[how] += 1;
+      see(true);
+    };
     if (!this.#isReachable(from.name, to.name)) {
-      effects.lostToCut += 1;
+      lose("lostToCut");
       return;
     }
     const link = this.#link(from.name, to.name);
     if (link.deaf > 0) {
-      effects.lostOneWay += 1;
+      lose("lostOneWay");
       return;
     }
     if (link.slowerByMs > 0) effects.clogged += 1;
     if (link.repeating > 0) effects.repeated += 1;
     const drops = [from.drops, to.drops] as const;
     const arrive = (): void => {
-      if (from.drops !== drops[0] || to.drops !== drops[1]) effects.lostToDrop += 1;
-      else if (!this.#isReachable(from.name, to.name)) effects.lostToCut += 1;
-      else to.receive(subscriptions, subject, data);
+      if (from.drops !== drops[0] || to.drops !== drops[1]) lose("lostToDrop");
+      else if (!this.#isReachable(from.name, to.name)) lose("lostToCut");
+      else {
+        see(false);
+        to.receive(subscriptions, subject, data);
+      }
     };
     link.send(arrive);
     if (link.repeating > 0) link.send(arrive);

@@ -3,11 +3,8 @@ import { realClock } from "../node/real-clock.ts";
 import { svgOf } from "../sim/diagram-svg.ts";
 import { generate } from "../sim/generate.ts";
 import { type Plan, parsePlan } from "../sim/plan.ts";
-import { reportOf, textOfPlan, textOfReport } from "../sim/report.ts";
-import type { Broken } from "../sim/run.ts";
+import { reportOf, textOfReport } from "../sim/report.ts";
 import { runMany } from "../sim/run-many.ts";
-import type { ShellLine } from "../sim/shell/record.ts";
-import { runShellSeed } from "../sim/shell/run.ts";
 import type { Summary } from "../sim/summary.ts";
 import { TIERS } from "../sim/tiers.ts";
 import { readOptions, type SimOptions, USAGE, UsageError } from "./sim/options.ts";
@@ -15,16 +12,13 @@ import { isBad, progressLine, summaryText } from "./sim/page.ts";
 import { runShares, serveShare } from "./sim/shares.ts";
 
 /*
- * `npm run sim`: carries out plan after plan of what programs do and what goes wrong, on the core alone, and looks after each
- * event whether every rule holds. Exit code 1: a rule was broken, or a mark that so many seeds must reach was not.
+ * `npm run sim`: carries out plan after plan of what programs do and what goes wrong, on the core alone or on whole nodes, and
+ * looks after each event whether every rule holds. Exit code 1: a rule was broken, or a mark that so many seeds must reach was not.
  */
 
 /** Exit codes, as shells have them: for a program that was called wrongly, and for one that Ctrl-C ended. */
 const MISUSED = 2;
 const INTERRUPTED = 130;
-
-/** What is shown of a failing run of whole nodes. */
-const SHELL_LINES = 80;
 
 /** How often progress is told where lines cannot be written over. */
 const LINE_EVERY_MS = 5_000;
@@ -54,7 +48,9 @@ async function runAll(options: SimOptions): Promise<number> {
       ? await runShares(options, realClock, onProgress, signal)
       : await runMany({ ...options, clock: realClock, onProgress, signal });
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  process.stdout.write(`${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary)}\n`);
+  process.stdout.write(
+    `${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary, options.tier)}\n`,
+  );
   if (signal.aborted) return INTERRUPTED;
   return isBad(summary) ? 1 : 0;
 }
@@ -74,7 +70,7 @@ function progressTeller(seeds: number): (summary: Summary) => void {
   };
 }
 
-/** One plan: what became of it, and, if it fails on machines, everything about it. */
+/** One plan: what became of it, and, if it fails, everything about it. */
 async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): Promise<number> {
   const { events, hash, marks, violation } = await TIERS[tier].run(plan);
   if (violation === undefined) {
@@ -84,29 +80,17 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
     process.stdout.write(`${text}\n`);
     return 0;
   }
-  if (tier === "shell") {
-    process.stdout.write(`${await textOfShells(plan, violation)}\n`);
-    return 1;
-  }
   process.stderr.write(`Rule broken: ${violation.invariant}. Looking for a smaller plan…\n`);
-  const report = reportOf(plan);
+  const report = await reportOf(plan, TIERS[tier]);
   if (report === undefined) {
     process.stdout.write(`${violation.invariant}: ${violation.seen}\n`);
     return 1;
   }
   if (svg !== undefined) writeFileSync(svg, svgOf(report.diagram));
   const { seed, invariant, seen, atMs } = report;
-  const found = { seed, invariant, seen, atMs, plan: report.plan };
+  const found = { tier, seed, invariant, seen, atMs, plan: report.plan };
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : textOfReport(report, file)}\n`);
   return 1;
-}
-
-/** The plan as it is, and the last of what programs did and saw. */
-async function textOfShells(plan: Plan, { invariant, seen }: Broken): Promise<string> {
-  const lines: ShellLine[] = [];
-  await runShellSeed(plan, { tell: (line) => lines.push(line) });
-  const told = lines.slice(-SHELL_LINES).map((line) => JSON.stringify(line));
-  return [`Plan ${plan.seed} breaks a rule: ${invariant}: ${seen}`, textOfPlan(plan), ...told].join("\n");
 }
 
 function readPlan(file: string): Plan {

@@ -1,11 +1,13 @@
 import { type Diagram, drawDiagram, textOf } from "./diagram.ts";
 import type { TraceLine } from "./machine/telling.ts";
 import type { Plan } from "./plan.ts";
-import { type RunOptions, runSeed } from "./run.ts";
 import { shrink } from "./shrink.ts";
+import type { Tier } from "./tiers.ts";
 
 /** Everything that a person needs in order to look into a failing seed. */
 export interface Report {
+  /** On which it fails. */
+  readonly tier: string;
   readonly seed: string;
   readonly invariant: string;
   readonly seen: string;
@@ -18,13 +20,14 @@ export interface Report {
 }
 
 /** Shrinks a failing plan and tells its run. Undefined: it does not fail. */
-export function reportOf(failing: Plan, options: RunOptions = {}): Report | undefined {
-  const shrunk = shrink(failing, options);
+export async function reportOf(failing: Plan, { name, run }: Tier): Promise<Report | undefined> {
+  const shrunk = await shrink(failing, run);
   if (shrunk === undefined) return undefined;
   const lines: TraceLine[] = [];
-  const { violation } = runSeed(shrunk.plan, { ...options, tell: (line) => lines.push(line) });
+  const { violation } = await run(shrunk.plan, (line) => lines.push(line));
   if (violation === undefined) return undefined;
   return {
+    tier: name,
     seed: failing.seed,
     ...violation,
     plan: shrunk.plan,
@@ -36,7 +39,9 @@ export function reportOf(failing: Plan, options: RunOptions = {}): Report | unde
 /** @param file where the plan has been written to, if it has */
 export function textOfReport(report: Report, file?: string): string {
   const replay =
-    file === undefined ? `npm run sim -- --seed ${report.seed}` : `npm run sim -- --plan ${file}`;
+    file === undefined
+      ? replayOf(report.tier, report.seed)
+      : `npm run sim -- --tier ${report.tier} --plan ${file}`;
   return [
     `Seed ${report.seed} breaks a rule: ${report.invariant}`,
     `Seen at ${report.atMs.toFixed(3)} ms: ${report.diagram.broken.seen}`,
@@ -47,6 +52,11 @@ export function textOfReport(report: Report, file?: string): string {
     "",
     textOf(report.diagram),
   ].join("\n");
+}
+
+/** The command that runs a seed again, and tells everything about it. */
+export function replayOf(tier: string, seed: string): string {
+  return `npm run sim -- --tier ${tier} --seed ${seed}`;
 }
 
 /** JSON with a line for each operation and each fault. */

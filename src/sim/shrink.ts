@@ -1,7 +1,8 @@
 import type { Plan } from "./plan.ts";
-import { type RunOptions, type RunResult, runSeed } from "./run.ts";
+import type { RunResult } from "./run.ts";
+import type { Run } from "./tiers.ts";
 
-/** Runs that a shrinking may take. A run of a failing plan is cut short by its failure: this is a few seconds at most. */
+/** Runs that a shrinking may take. A run of a failing plan is cut short by its failure: this is half a minute at most. */
 const MOST_RUNS = 1_500;
 
 /** A plan that fails by the same rule, and from which nothing more could be taken. */
@@ -18,24 +19,23 @@ type Change = (plan: Plan) => Plan | undefined;
  * Takes away whatever the failure does not need: faults and operations by halves first, then one by one; nodes, processes,
  * durations, delays. As long as anything goes, it begins again. Undefined: the plan does not fail.
  */
-export function shrink(
+export async function shrink(
   failing: Plan,
-  options: RunOptions = {},
+  run: Run,
   mostRuns: number = MOST_RUNS,
-  run: (plan: Plan) => RunResult = (plan) => runSeed(plan, options),
-): Shrunk | undefined {
-  const first = run(failing);
+): Promise<Shrunk | undefined> {
+  const first = await run(failing);
   if (first.violation === undefined) return undefined;
   const attempt = new Attempt(failing, first, run, mostRuns);
   let before: Plan;
   do {
     before = attempt.plan;
-    attempt.endEarly();
-    attempt.thin("faults");
-    attempt.thin("operations");
-    for (const change of SIMPLER) attempt.try(change);
-    attempt.simplifyEach("faults", simplerFault);
-    attempt.simplifyEach("operations", simplerOperation);
+    await attempt.endEarly();
+    await attempt.thin("faults");
+    await attempt.thin("operations");
+    for (const change of SIMPLER) await attempt.try(change);
+    await attempt.simplifyEach("faults", simplerFault);
+    await attempt.simplifyEach("operations", simplerOperation);
   } while (attempt.plan !== before && attempt.mayGoOn);
   return { plan: attempt.plan, result: attempt.result, runs: attempt.runs };
 }
@@ -44,13 +44,13 @@ export function shrink(
 class Attempt {
   runs = 1;
   readonly #invariant: string;
-  readonly #run: (plan: Plan) => RunResult;
+  readonly #run: Run;
   readonly #mostRuns: number;
 
   constructor(
     public plan: Plan,
     public result: RunResult,
-    run: (plan: Plan) => RunResult,
+    run: Run,
     mostRuns: number,
   ) {
     this.#invariant = result.violation?.invariant ?? "";
@@ -63,11 +63,11 @@ class Attempt {
   }
 
   /** Another failure than the one that is looked into does not count. */
-  try(change: Change): boolean {
+  async try(change: Change): Promise<boolean> {
     const smaller = change(this.plan);
     if (smaller === undefined || !this.mayGoOn) return false;
     this.runs += 1;
-    const result = this.#run(smaller);
+    const result = await this.#run(smaller);
     if (result.violation?.invariant !== this.#invariant) return false;
     this.plan = smaller;
     this.result = result;
@@ -75,11 +75,11 @@ class Attempt {
   }
 
   /** Most of what comes after the failure has nothing to do with it. */
-  endEarly(): void {
+  async endEarly(): Promise<void> {
     const atMs = this.result.violation?.atMs ?? this.plan.restAtMs;
     const before = <T extends { readonly atMs: number }>(list: readonly T[]) =>
       list.filter((each) => each.atMs <= atMs);
-    this.try((plan) => {
+    await this.try((plan) => {
       const operations = before(plan.operations);
       const faults = before(plan.faults);
       const fewer = operations.length < plan.operations.length || faults.length < plan.faults.length;
@@ -88,25 +88,25 @@ class Attempt {
   }
 
   /** Delta debugging: without one half, one quarter, … and in the end without each one. */
-  thin(what: "faults" | "operations"): void {
+  async thin(what: "faults" | "operations"): Promise<void> {
     for (let size = this.plan[what].length; size >= 1; size = Math.floor(size / 2)) {
       for (let start = 0; start < this.plan[what].length && this.mayGoOn; ) {
         const from = start;
-        const isOut = this.try((plan) => without(plan, what, from, size));
+        const isOut = await this.try((plan) => without(plan, what, from, size));
         if (!isOut) start += size;
       }
     }
   }
 
-  simplifyEach<K extends "faults" | "operations">(
+  async simplifyEach<K extends "faults" | "operations">(
     what: K,
     simpler: (each: Plan[K][number]) => readonly Plan[K][number][],
-  ): void {
+  ): Promise<void> {
     for (let index = 0; index < this.plan[what].length; index += 1) {
       const each = this.plan[what][index] as Plan[K][number];
       for (const other of simpler(each)) {
         const list = (this.plan[what] as Plan[K][number][]).map((one, at) => (at === index ? other : one));
-        if (this.try((plan) => ({ ...plan, [what]: list }))) break;
+        if (await this.try((plan) => ({ ...plan, [what]: list }))) break;
       }
     }
   }
@@ -178,6 +178,10 @@ function simplerOperation(operation: Plan["operations"][number]): Plan["operatio
   const simpler: Plan["operations"][number][] = [];
   if ("process" in operation && operation.process > 0) simpler.push({ ...operation, process: 0 });
   if (operation.kind === "monitor" && operation.forMs > 0) simpler.push({ ...operation, forMs: 0 });
+  if ("times" in operation && operation.times > 1) {
+    simpler.push({ ...operation, times: 1 });
+    simpler.push({ ...operation, times: Math.ceil(operation.times / 2) });
+  }
   if (operation.kind === "crowd" && operation.groups > 1)
     simpler.push({ ...operation, groups: Math.floor(operation.groups / 2) });
   if (operation.kind === "register" && operation.owner !== operation.node)

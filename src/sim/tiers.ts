@@ -1,22 +1,31 @@
+import type { Tell } from "./machine/telling.ts";
 import { EXPECTED_MARKS } from "./marks.ts";
 import type { Fault, Plan } from "./plan.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { runShellSeed } from "./shell/run.ts";
 
-/** Carries plans out, at one depth of the product. */
+/**
+ * Carries a plan out.
+ *
+ * @param tell for a reader: a line for each thing that happens
+ */
+export type Run = (plan: Plan, tell?: Tell) => RunResult | Promise<RunResult>;
+
+/** One depth of the product, at which plans are carried out. */
 export interface Tier {
-  run(plan: Plan): RunResult | Promise<RunResult>;
+  readonly name: string;
+  readonly run: Run;
   /** What every large enough number of runs has to come by. */
   readonly expectedMarks: readonly string[];
 }
 
-/** `machine`: the rules alone, without a promise. `shell`: whole nodes, by their public interface. */
-export const TIERS = {
-  machine: { run: (plan) => runSeed(plan), expectedMarks: EXPECTED_MARKS },
-  shell: { run: runShells, expectedMarks: [] },
-} as const satisfies Record<string, Tier>;
+export type TierName = "machine" | "shell";
 
-export type TierName = keyof typeof TIERS;
+/** `machine`: the rules alone, without a promise. `shell`: whole nodes, by their public interface. */
+export const TIERS: Readonly<Record<TierName, Tier>> = {
+  machine: { name: "machine", run: (plan, tell) => runSeed(plan, { tell }), expectedMarks: EXPECTED_MARKS },
+  shell: { name: "shell", run: runShells, expectedMarks: [] },
+};
 
 export function isTier(name: string): name is TierName {
   return Object.hasOwn(TIERS, name);
@@ -30,8 +39,8 @@ const FELT_AS: Partial<Record<Fault["kind"], string>> = {
   repeat: "repeated",
 };
 
-async function runShells(plan: Plan): Promise<RunResult> {
-  const { events, hash, marks, injected, effects, violation } = await runShellSeed(plan);
+async function runShells(plan: Plan, tell?: Tell): Promise<RunResult> {
+  const { events, hash, marks, injected, effects, violation } = await runShellSeed(plan, { tell });
   const kinds = [...injected.keys()] as Fault["kind"][];
   const felt = kinds.filter((kind) => {
     const effect = FELT_AS[kind];

@@ -1,3 +1,4 @@
+import { replayOf } from "../../sim/report.ts";
 import { SEEDS_FOR_ALL_MARKS, type Summary } from "../../sim/summary.ts";
 
 /** Failing seeds that are printed; all that were kept stand in the JSON. */
@@ -20,7 +21,7 @@ export function isBad(summary: Summary): boolean {
 }
 
 /** The whole summary, for a person. */
-export function summaryText(summary: Summary): string {
+export function summaryText(summary: Summary, tier: string): string {
   const { seeds, events, elapsedMs, seedsPerSecond, faults, marks, unreached } = summary;
   const each = seeds > 0 ? Math.round(events / seeds) : 0;
   const lines = [
@@ -41,12 +42,12 @@ export function summaryText(summary: Summary): string {
     seeds < SEEDS_FOR_ALL_MARKS && unreached.length > 0
       ? `(they are only asked of ${SEEDS_FOR_ALL_MARKS} seeds or more)`
       : "",
-    ...violations(summary),
+    ...violations(summary, tier),
   ];
   return lines.filter((line, index) => line !== "" || lines[index - 1] !== "").join("\n");
 }
 
-function violations(summary: Summary): readonly string[] {
+function violations(summary: Summary, tier: string): readonly string[] {
   const failed = failedOf(summary);
   if (failed === 0) return ["no rule was broken"];
   return [
@@ -54,7 +55,10 @@ function violations(summary: Summary): readonly string[] {
     ...Object.entries(summary.failures).map(([invariant, count]) => `${column(count)}  ${invariant}`),
     ...summary.violations
       .slice(0, SHOWN)
-      .map(({ seed, invariant, seen }) => `  --seed ${seed}: ${invariant}: ${seen.slice(0, SEEN_LENGTH)}`),
+      .flatMap(({ seed, invariant, seen }) => [
+        `  ${invariant}: ${seen.slice(0, SEEN_LENGTH)}`,
+        `    ${replayOf(tier, seed)}`,
+      ]),
   ];
 }
 

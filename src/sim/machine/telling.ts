@@ -9,7 +9,7 @@ export interface TraceLine {
   readonly atMs: number;
   /** Where. -1: everywhere. */
   readonly place: number;
-  /** `receive`, `lost`, `input`, `fault`, `ended`, or the kind of an effect. */
+  /** `receive`, `lost`, `input`, `fault`, `ended`, `seen` by programs, or the kind of an effect. */
   readonly kind: string;
   /** In a few words. Nodes and processes stand in it with their whole ids. */
   readonly text: string;

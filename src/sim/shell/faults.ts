@@ -1,4 +1,5 @@
 import { fraction } from "../../kernel/random.ts";
+import { wordsOfFault } from "../machine/telling.ts";
 import type { Fault } from "../plan.ts";
 import type { Programs } from "./programs.ts";
 import { nameOfPlace, type RunRecord } from "./record.ts";
@@ -18,7 +19,7 @@ export class Faults {
   inject(fault: Fault): void {
     const record = this.#record;
     record.injected.set(fault.kind, (record.injected.get(fault.kind) ?? 0) + 1);
-    record.observe("world", JSON.stringify(fault));
+    record.observe("node" in fault ? nameOfPlace(fault.node) : "world", wordsOfFault(fault), "fault");
     const { network } = record.world;
     switch (fault.kind) {
       case "cut": {

@@ -101,6 +101,6 @@ export class Mail {
   }
 }
 
-function isSaid(message: unknown): message is Said {
+export function isSaid(message: unknown): message is Said {
   return typeof message === "object" && message !== null && "from" in message && "number" in message;
 }

@@ -96,9 +96,10 @@ export class Operations {
     }
     const pid = this.#programs.at(operation.owner)?.processes[operation.process]?.pid;
     if (pid === undefined) return;
+    const asked = `${what} ${pid}`;
     const result = (registration: Registration): void => {
       if (registration.name !== name || registration.pid !== pid)
-        this.#record.fail("a registration is what was asked for", `${what} of ${pid}: ${registration.pid}`);
+        this.#record.fail("a registration is what was asked for", `${asked}: ${registration.pid}`);
       this.#record.mark(`done: ${kind}`);
       // Granted while its node was stopping.
       if (member.state !== "running") return;
@@ -109,9 +110,9 @@ export class Operations {
           `${name} is ${seen} on ${member.name}, not ${pid}`,
         );
     };
-    if (kind === "transfer") promises.watch(member, what, names.transfer(name, pid), { result });
-    else if (kind === "takeover") promises.watch(member, what, names.reregister(name, pid), { result });
-    else promises.watch(member, what, names.register(name, pid), { result });
+    if (kind === "transfer") promises.watch(member, asked, names.transfer(name, pid), { result });
+    else if (kind === "takeover") promises.watch(member, asked, names.reregister(name, pid), { result });
+    else promises.watch(member, asked, names.register(name, pid), { result });
   }
 
   #joinOrLeave({ node, member, processes }: Program, operation: Of<"join" | "leave">): void {
@@ -184,6 +185,7 @@ export class Operations {
     const said = mail.next(from);
     const address = "name" in to ? to : pid;
     if (how === "send") {
+      this.#record.observe(from, `sends ${said.number} to ${pid}`, "input");
       this.#try(() => node.send(address, said, { from })) && this.#expect(program, said, pid);
       return;
     }
@@ -206,6 +208,7 @@ export class Operations {
     if (from === undefined) return;
     const said = this.#programs.mail.next(from);
     const members = node.groups.members(group).map(({ pid }) => pid);
+    this.#record.observe(from, `publishes ${said.number} to ${group}: ${members.join()}`, "input");
     let count = 0;
     if (!this.#try(() => (count = node.groups.publish(group, said, { from })))) return;
     if (count !== members.length)

@@ -29,6 +29,7 @@ export class Promises {
     const awaited: Awaited = { what, member, isSettled: false };
     this.#all.push(awaited);
     const record = this.#record;
+    record.observe(member.name, what, "input");
     promise.then(
       (value) => {
         awaited.isSettled = true;

@@ -1,8 +1,10 @@
 import type { NodeId } from "../../kernel/ids.ts";
 import { isCalm } from "../calm.ts";
+import type { Tell } from "../machine/telling.ts";
 import type { Plan } from "../plan.ts";
 import { TraceHash } from "../trace.ts";
 import { Violation } from "../violation.ts";
+import { Teller } from "./telling.ts";
 import { type Member, ShellWorld } from "./world.ts";
 
 /** No run of a sound core comes near this many events. */
@@ -18,12 +20,6 @@ interface Disturbance {
   readonly names: readonly string[] | undefined;
 }
 
-export interface ShellLine {
-  readonly atMs: number;
-  readonly who: string;
-  readonly what: string;
-}
-
 /** What a run has seen, and the first thing that was wrong with it. Everything seen goes into its fingerprint. */
 export class RunRecord {
   readonly plan: Plan;
@@ -36,27 +32,34 @@ export class RunRecord {
   readonly members = new Map<NodeId, Member>();
   violation: Violation | undefined;
   readonly #disturbances: Disturbance[] = [];
-  readonly #tell: ((line: ShellLine) => void) | undefined;
+  readonly #teller: Teller | undefined;
 
-  constructor(plan: Plan, tell?: (line: ShellLine) => void) {
+  /** @param tell for a reader: a line for each thing that happens */
+  constructor(plan: Plan, tell?: Tell) {
     this.plan = plan;
-    this.#tell = tell;
+    const teller = tell && new Teller(plan, tell, () => this.world.nowMs);
+    this.#teller = teller;
     this.isCalm = isCalm(plan);
     this.world = new ShellWorld({
       seed: plan.seed,
       delayMs: plan.delayMs,
       turnMs: plan.turnMs,
-      tell: tell === undefined ? undefined : (who, what) => this.#line(who, what),
+      tell: teller && ((who, what, kind) => teller.line(who, what, kind)),
+      onFrame: teller && ((frame) => teller.frame(frame)),
       look: () => this.look(),
     });
   }
 
-  /** Something that a program could see has happened. */
-  observe(who: string, what: string): void {
+  /**
+   * Something that a program could see has happened.
+   *
+   * @param kind as of a `TraceLine`
+   */
+  observe(who: string, what: string, kind = "seen"): void {
     this.trace.add(Math.round(this.world.nowMs * 1_000));
     this.trace.addText(who);
     this.trace.addText(what);
-    this.#line(who, what);
+    this.#teller?.line(who, what, kind);
   }
 
   mark(name: string): void {
@@ -80,10 +83,6 @@ export class RunRecord {
         each.untilMs >= fromMs &&
         (each.names === undefined || names === undefined || each.names.some((name) => names.includes(name))),
     );
-  }
-
-  #line(who: string, what: string): void {
-    this.#tell?.({ atMs: this.world.nowMs, who, what });
   }
 
   /** Ends the run if something was wrong. */

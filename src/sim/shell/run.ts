@@ -1,10 +1,11 @@
+import type { Tell } from "../machine/telling.ts";
 import type { Plan } from "../plan.ts";
 import { Violation } from "../violation.ts";
 import { Faults } from "./faults.ts";
 import { Guard } from "./guard.ts";
 import { Operations } from "./operations.ts";
 import { Programs } from "./programs.ts";
-import { RunRecord, type ShellLine } from "./record.ts";
+import { RunRecord } from "./record.ts";
 import { checkNothingLeft, checkRest } from "./rest.ts";
 
 /** How long after the last fault everything has come to rest: a bus grace, a death, and repairs. */
@@ -26,7 +27,7 @@ export interface ShellResult {
 /** Runs a plan on real nodes, by their public interface. One at a time in one OS process: it takes real time's place. */
 export async function runShellSeed(
   plan: Plan,
-  options: { readonly tell?: (line: ShellLine) => void } = {},
+  options: { readonly tell?: Tell | undefined } = {},
 ): Promise<ShellResult> {
   const record = new RunRecord(plan, options.tell);
   const programs = new Programs(record);

@@ -60,7 +60,7 @@ export class Views {
         if (isFirst !== (event.kind === "state"))
           record.fail("a watch starts with the state", `${what} on ${this.#member.name}: ${event.kind}`);
         isFirst = false;
-        record.observe(this.#member.name, `${what} ${told(event)}`);
+        record.observe(this.#member.name, `sees ${told(event)}`, what === "nodes" ? "nodeEvent" : "seen");
         apply(event);
       }
     };

@@ -1,4 +1,4 @@
-import { MemoryNetwork } from "../../bus/memory.ts";
+import { type FrameSeen, MemoryNetwork } from "../../bus/memory.ts";
 import { fraction, type Random, SeededRandom } from "../../kernel/random.ts";
 import { VirtualClock } from "../../kernel/virtual-clock.ts";
 import { launch } from "../../node/launch.ts";
@@ -13,10 +13,15 @@ export interface ShellWorldOptions {
   readonly delayMs: readonly [number, number];
   readonly turnMs: readonly [number, number];
   /** For a reader: a line for each thing that happens. */
-  readonly tell?: ((who: string, what: string) => void) | undefined;
+  readonly tell?: ((who: string, what: string, kind: Kind) => void) | undefined;
+  /** For a reader: each frame, where it ends. */
+  readonly onFrame?: ((frame: FrameSeen) => void) | undefined;
   /** Looked at after each event. Throws when the run is over. */
   readonly look?: (() => void) | undefined;
 }
+
+/** Whether an OS process begins, ends, or something else is told. */
+type Kind = "input" | "ended" | "seen";
 
 /** One incarnation of a node. */
 export interface Member {
@@ -52,6 +57,7 @@ export class ShellWorld {
       clock: this.clock,
       random: this.random.fork("network"),
       delayMs: { min, max },
+      onFrame: options.onFrame,
     });
   }
 
@@ -86,7 +92,7 @@ export class ShellWorld {
       state: "starting",
     };
     this.#present.set(name, member);
-    this.tell(name, "starts");
+    this.tell(name, "starts", "input");
     started.then(
       (node) => {
         member.node = node;
@@ -94,7 +100,7 @@ export class ShellWorld {
         this.tell(name, `has joined as ${node.id}`);
       },
       (error: unknown) => {
-        this.tell(name, `could not start: ${String(error)}`);
+        this.tell(name, `could not start: ${String(error)}`, "ended");
         this.#end(member);
       },
     );
@@ -105,7 +111,7 @@ export class ShellWorld {
   kill(name: string): void {
     const member = this.#present.get(name);
     if (member === undefined) return;
-    this.tell(name, "is killed");
+    this.tell(name, "is killed", "ended");
     member.clock.kill();
     this.network.kill(name);
     this.#end(member);
@@ -117,6 +123,7 @@ export class ShellWorld {
     member.state = "leaving";
     this.tell(member.name, "leaves");
     await member.node?.stop();
+    this.tell(member.name, "has left", "ended");
     this.#end(member);
   }
 
@@ -133,8 +140,8 @@ export class ShellWorld {
     member.clock.resume(() => this.network.resume(member.name));
   }
 
-  tell(who: string, what: string): void {
-    this.#options.tell?.(who, what);
+  tell(who: string, what: string, kind: Kind = "seen"): void {
+    this.#options.tell?.(who, what, kind);
   }
 
   /** Lets time pass. */

@@ -1,11 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type AdmittedFrame, FrameGate } from "../../../src/node/frame-gate.ts";
 import { RunningNode } from "../../../src/node/running-node.ts";
+import { svgOf } from "../../../src/sim/diagram-svg.ts";
 import { generate } from "../../../src/sim/generate.ts";
+import type { TraceLine } from "../../../src/sim/machine/telling.ts";
 import { type Plan, parsePlan } from "../../../src/sim/plan.ts";
+import { reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
+import type { Said } from "../../../src/sim/shell/mail.ts";
 import { runShellSeed } from "../../../src/sim/shell/run.ts";
+import { TIERS } from "../../../src/sim/tiers.ts";
 
 const regressions = new URL("../../sim/regressions/", import.meta.url).pathname;
 
@@ -141,4 +146,84 @@ describe("plans on real nodes break a rule", () => {
     };
     expect(await brokenBy(watched)).toBe("every monitor fires");
   });
+});
+
+describe("a seed that fails on real nodes", () => {
+  /** Every second thing said to a name is lost: it takes a registration, and two words. */
+  const crowded: Plan = {
+    ...generate("crowded 1"),
+    nodes: 4,
+    processes: 2,
+    resolver: "oldest",
+    restAtMs: 12_000,
+    operations: [
+      ...generate("crowded 1").operations.filter(({ kind }) => kind === "join" || kind === "monitor"),
+      { kind: "register", atMs: 5_000, node: 1, name: "x", owner: 1, process: 0 },
+      { kind: "say", atMs: 5_500, node: 2, process: 0, how: "send", to: { name: "x" }, times: 8 },
+    ],
+    faults: [
+      { kind: "step", atMs: 1_000, node: 1, byMs: 50 },
+      { kind: "pause", atMs: 4_500, forMs: 2_500, node: 3 },
+    ],
+  };
+
+  beforeEach(() => {
+    const { send } = RunningNode.prototype;
+    vi.spyOn(RunningNode.prototype, "send").mockImplementation(function (this: RunningNode, ...what) {
+      const [to, message] = what;
+      const isLost = typeof to === "object" && "name" in to && (message as Said).number % 2 === 0;
+      if (!isLost) send.apply(this, what);
+    });
+  });
+
+  test("is told as one on machines is: the smallest plan, how to run it again, and a diagram", async () => {
+    const report = await reportOf(crowded, TIERS.shell);
+    if (report === undefined) throw new Error("it does not fail");
+    const { plan } = report;
+    expect(plan.operations).toMatchObject([{ kind: "register" }, { kind: "say", times: 2 }]);
+    expect(plan).toMatchObject({ processes: 1, faults: [] });
+    const text = textOfReport(report);
+    expect(text).toContain("breaks a rule: no message is lost when nothing goes wrong");
+    expect(text).toContain("npm run sim -- --tier shell --seed crowded 1");
+    expect(parsePlan(textOfPlan(plan))).toEqual(plan);
+    expect(text).toMatch(/^ +ms {2}n0 +n1 +n2$/m);
+    expect(text).toMatch(/ ● +│ +register x n1\/1$/m);
+    expect(text).toMatch(/ ◀─+○ +n2 → n1 {2}send: 1 of n2\/1$/m);
+    expect(text).toMatch(/ {2}● +n2\/1 sends 2 to n1\/1$/m);
+    expect(svgOf(report.diagram)).toMatch(/^<svg [^>]*>[\s\S]*register x n1\/1[\s\S]*<\/svg>$/);
+  });
+});
+
+test("a reader of a run on real nodes is shown frames, what was lost, and what programs ask, say and see", async () => {
+  const lines: TraceLine[] = [];
+  const asked: Plan["operations"] = [
+    { kind: "register", atMs: 3_000, node: 0, name: "x", owner: 0, process: 0 },
+    { kind: "join", atMs: 3_000, node: 1, group: "g", process: 0, meta: 1 },
+    { kind: "publish", atMs: 3_200, node: 0, process: 0, group: "g", times: 1 },
+    { kind: "say", atMs: 3_300, node: 1, process: 0, how: "call", to: { name: "x" }, times: 1 },
+  ];
+  const faults: Plan["faults"] = [
+    { kind: "deaf", atMs: 3_340, forMs: 200, from: 0, to: 1 },
+    { kind: "depart", atMs: 5_000, node: 1 },
+  ];
+  await runShellSeed(
+    { ...TALK, operations: [...asked, ...TALK.operations.slice(3, 6)], faults },
+    { tell: (line) => lines.push(line) },
+  );
+  const told = (kind: string, text: RegExp): TraceLine | undefined =>
+    lines.find((line) => line.kind === kind && text.test(line.text));
+  expect(told("input", /^starts$/)).toMatchObject({ place: 0, atMs: 0 });
+  expect(told("input", /^register x n0@/)).toMatchObject({
+    place: 0,
+    about: ["x", expect.stringMatching(/^n0@.*\/1$/)],
+  });
+  expect(told("receive", /^operations x$/)).toMatchObject({ from: 0, place: 1 });
+  expect(told("receive", /^publish g: 1 of n0@/)).toMatchObject({ from: 0, place: 1 });
+  expect(told("receive", /^call: 1 of n1@/)).toMatchObject({ from: 1, place: 0 });
+  expect(told("receive", /^reply$/)).toMatchObject({ from: 0, place: 1 });
+  expect(told("lost", /^send: \d of n0@/)).toMatchObject({ from: 0, place: 1 });
+  expect(told("fault", /^deaf n0 → n1/)).toMatchObject({ place: -1, atMs: 3_340 });
+  expect(told("nodeEvent", /^sees down n1@/)).toMatchObject({ place: 0 });
+  expect(told("seen", /^sees registered x/)).toBeDefined();
+  expect(told("ended", /^has left$/)).toBeDefined();
 });

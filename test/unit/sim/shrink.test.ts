@@ -1,12 +1,14 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { svgOf } from "../../../src/sim/diagram-svg.ts";
 import { generate } from "../../../src/sim/generate.ts";
 import type { Invariant } from "../../../src/sim/invariant.ts";
+import type { TraceLine } from "../../../src/sim/machine/telling.ts";
 import type { World } from "../../../src/sim/machine/world.ts";
 import { type Plan, parsePlan } from "../../../src/sim/plan.ts";
-import { reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
-import { runSeed } from "../../../src/sim/run.ts";
+import { type Report, reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
+import { type RunOptions, runSeed } from "../../../src/sim/run.ts";
 import { shrink } from "../../../src/sim/shrink.ts";
+import { type Run, TIERS } from "../../../src/sim/tiers.ts";
 
 const CANARY = {
   invariants: [(world: World): Invariant => ({ settled: () => world.fail("canary", "it sings") })],
@@ -26,6 +28,14 @@ const PICKY = {
     }),
   ],
 };
+
+function throwing(): never {
+  throw new TypeError("of no kind");
+}
+
+function ruledBy(options: RunOptions): Run {
+  return (plan, tell) => runSeed(plan, { ...options, tell });
+}
 
 /** A plan with much in it, of which two things matter. */
 function crowded(): Plan {
@@ -58,25 +68,20 @@ describe("the alarm rings", () => {
   });
 
   test("what throws in a machine is a violation, with its place", () => {
-    const broken = () => ({
-      settled() {
-        throw new TypeError("of no kind");
-      },
-    });
-    const { violation } = runSeed("throws", { invariants: [broken] });
+    const { violation } = runSeed("throws", { invariants: [() => ({ settled: throwing })] });
     expect(violation?.invariant).toBe("no machine throws");
     expect(violation?.seen).toMatch(/TypeError: of no kind\n\s+at .*shrink\.test/);
   });
 });
 
 describe("a failing plan shrinks", () => {
-  test("to nothing, when it needs nothing", () => {
-    const shrunk = shrink(generate("empty"), CANARY);
+  test("to nothing, when it needs nothing", async () => {
+    const shrunk = await shrink(generate("empty"), ruledBy(CANARY));
     expect(shrunk?.plan).toMatchObject({ operations: [], faults: [], nodes: 1, processes: 1 });
   });
 
-  test("to what it needs", () => {
-    const shrunk = shrink(crowded(), PICKY);
+  test("to what it needs", async () => {
+    const shrunk = await shrink(crowded(), ruledBy(PICKY));
     expect(shrunk?.result.violation?.invariant).toBe("canary");
     expect(shrunk?.plan.operations).toEqual([
       { kind: "register", atMs: 5_000, node: 1, name: "x", owner: 1, process: 0 },
@@ -85,15 +90,17 @@ describe("a failing plan shrinks", () => {
     expect(shrunk?.plan.processes).toBe(1);
   });
 
-  test("to the same plan each time", () => {
-    expect(shrink(crowded(), PICKY)?.plan).toEqual(shrink(crowded(), PICKY)?.plan);
+  test("to the same plan each time", async () => {
+    const first = await shrink(crowded(), ruledBy(PICKY));
+    expect(first).toBeDefined();
+    expect((await shrink(crowded(), ruledBy(PICKY)))?.plan).toEqual(first?.plan);
   });
 
-  test("within the runs that it may take", () => {
-    expect(shrink(crowded(), PICKY, 10)?.runs).toBeLessThanOrEqual(10);
+  test("within the runs that it may take", async () => {
+    expect((await shrink(crowded(), ruledBy(PICKY), 10))?.runs).toBeLessThanOrEqual(10);
   });
 
-  test("only by the rule that it broke first", () => {
+  test("only by the rule that it broke first", async () => {
     const other = {
       invariants: [
         (world: World): Invariant => ({
@@ -101,24 +108,30 @@ describe("a failing plan shrinks", () => {
         }),
       ],
     };
-    const shrunk = shrink(crowded(), other);
+    const shrunk = await shrink(crowded(), ruledBy(other));
     expect(shrunk?.result.violation?.invariant).toBe("with faults");
     expect(shrunk?.plan.faults).toHaveLength(1);
   });
 
-  test("not at all, when it does not fail", () => {
-    expect(shrink(crowded(), { invariants: [] })).toBeUndefined();
+  test("not at all, when it does not fail", async () => {
+    expect(await shrink(crowded(), ruledBy({ invariants: [] }))).toBeUndefined();
   });
 });
 
 describe("a failing seed is told", () => {
-  const report = reportOf(crowded(), PICKY);
-  const text = report === undefined ? "" : textOfReport(report);
+  let report: Report | undefined;
+  let text = "";
+  beforeAll(async () => {
+    report = await reportOf(crowded(), { ...TIERS.machine, run: ruledBy(PICKY) });
+    text = report === undefined ? "" : textOfReport(report);
+  });
 
   test("with the rule, the plan, and how to run it again", () => {
     expect(text).toContain("breaks a rule: canary");
-    expect(text).toContain("npm run sim -- --seed crowded");
-    expect(report && textOfReport(report, "found.json")).toContain("npm run sim -- --plan found.json");
+    expect(text).toContain("npm run sim -- --tier machine --seed crowded");
+    expect(report && textOfReport(report, "found.json")).toContain(
+      "npm run sim -- --tier machine --plan found.json",
+    );
     expect(report && parsePlan(textOfPlan(report.plan))).toEqual(report?.plan);
   });
 
@@ -129,6 +142,18 @@ describe("a failing seed is told", () => {
     expect(text).toMatch(/canary: x registered on n1$/m);
     expect(text).not.toContain("beat");
     expect(report?.diagram.rows.length).toBeLessThanOrEqual(120);
+  });
+
+  test("once, also when what broke it was thrown", async () => {
+    const thrower = { invariants: [() => ({ atRest: throwing })] };
+    const run = ruledBy(thrower);
+    const lines: TraceLine[] = [];
+    const { violation, events } = await run({ ...crowded(), operations: [], faults: [] }, (line) =>
+      lines.push(line),
+    );
+    expect(violation?.invariant).toBe("no machine throws");
+    expect(lines.filter(({ text: words }) => words.startsWith("start"))).toHaveLength(4);
+    expect(events).toBeGreaterThan(0);
   });
 
   test("and as a picture", () => {

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { realClock } from "../node/real-clock.ts";
 import { svgOf } from "../sim/diagram-svg.ts";
-import { generate } from "../sim/generate.ts";
 import { type Plan, parsePlan } from "../sim/plan.ts";
 import { reportOf, textOfReport } from "../sim/report.ts";
 import { runMany } from "../sim/run-many.ts";
@@ -34,7 +33,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.plan !== undefined) return runOne(readPlan(options.plan), options);
-  if (options.seed !== undefined) return runOne(generate(options.seed), options);
+  if (options.seed !== undefined) return runOne(TIERS[options.tier].generate(options.seed), options);
   return runAll(options);
 }
 
@@ -42,17 +41,16 @@ async function runAll(options: SimOptions): Promise<number> {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   const { signal } = interrupted;
+  const tier = TIERS[options.tier];
   const onProgress = progressTeller(options.seeds);
   const summary =
     options.jobs > 1
       ? await runShares(options, realClock, onProgress, signal)
       : await runMany({ ...options, clock: realClock, onProgress, signal });
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  process.stdout.write(
-    `${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary, options.tier)}\n`,
-  );
+  process.stdout.write(`${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary, tier)}\n`);
   if (signal.aborted) return INTERRUPTED;
-  return isBad(summary) ? 1 : 0;
+  return isBad(summary, tier) ? 1 : 0;
 }
 
 function progressTeller(seeds: number): (summary: Summary) => void {

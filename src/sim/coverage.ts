@@ -1,4 +1,4 @@
-import type { NameEvent } from "../global/types.ts";
+import type { NameEvent, UnregisterReason } from "../global/types.ts";
 import type { NodeEffect, NodeInput } from "../node/machine-types.ts";
 import type { ClusterMessage } from "../node/protocol.ts";
 import { DEFAULT_SCOPE } from "../node/scope-set.ts";
@@ -89,10 +89,7 @@ export class Coverage implements Invariant {
 
   #nameEvent(event: NameEvent): void {
     if (event.kind === "unregistered") {
-      const { reason } = event;
-      this.#world.mark(
-        `a name ends: ${reason.kind === "nodeDown" ? `nodeDown, ${reason.cause}` : reason.kind}`,
-      );
+      this.#world.mark(`a name ends: ${endOf(event.reason)}`);
     } else if (event.kind === "clash") {
       this.#world.mark(`a verdict is told: ${outcomeOf(event.verdict)}`);
     }
@@ -149,7 +146,11 @@ export class Coverage implements Invariant {
   }
 }
 
-function outcomeOf(verdict: Verdict): string {
+export function endOf(reason: UnregisterReason): string {
+  return reason.kind === "nodeDown" ? `nodeDown, ${reason.cause}` : reason.kind;
+}
+
+export function outcomeOf(verdict: Verdict): string {
   return "losers" in verdict ? `keep one, ${verdict.losers}` : "keep none";
 }
 

@@ -52,7 +52,8 @@ export function generate(seed: string): Plan {
     restAtMs,
     isDense: isCalm,
   });
-  const split = isCalm ? undefined : drawSplit(new Draw(random.fork("split")), common);
+  const forSplit = new Draw(random.fork("split"));
+  const split = isCalm || !forSplit.chance(0.4) ? undefined : drawSplit(forSplit, common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
   const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
   const bursts = drawBursts(new Draw(random.fork("bursts")), faults, {
@@ -82,7 +83,7 @@ export function generate(seed: string): Plan {
   };
 }
 
-function byTime(left: { readonly atMs: number }, right: { readonly atMs: number }): number {
+export function byTime(left: { readonly atMs: number }, right: { readonly atMs: number }): number {
   return left.atMs - right.atMs;
 }
 

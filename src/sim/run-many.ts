@@ -1,6 +1,4 @@
 import type { Clock } from "../kernel/clock.ts";
-import { generate } from "./generate.ts";
-import type { Plan } from "./plan.ts";
 import { type Summary, Tally } from "./summary.ts";
 import { TIERS, type TierName } from "./tiers.ts";
 
@@ -19,8 +17,6 @@ export interface ManyOptions {
   readonly onProgress?: ((summary: Summary) => void) | undefined;
   /** Ends it early: the summary is of what has been run. */
   readonly signal?: AbortSignal | undefined;
-  /** In place of the generator's. */
-  readonly planOf?: ((seed: string) => Plan) | undefined;
 }
 
 /** What the seed of this number is called. */
@@ -30,13 +26,13 @@ export function seedName(number: number): string {
 
 /** Runs plan after plan. */
 export async function runMany(options: ManyOptions): Promise<Summary> {
-  const { from, seeds, stride = 1, tier, clock, onProgress, signal, planOf = generate } = options;
-  const { run, expectedMarks } = TIERS[tier];
+  const { from, seeds, stride = 1, tier, clock, onProgress, signal } = options;
+  const { run, generate, expectedMarks } = TIERS[tier];
   const tally = new Tally(expectedMarks);
   const begunMs = clock.now().monotonicMs;
   let breathMs = begunMs;
   for (let index = 0; index < seeds && signal?.aborted !== true; index += stride) {
-    tally.add(await run(planOf(seedName(from + index))));
+    tally.add(await run(generate(seedName(from + index))));
     const nowMs = clock.now().monotonicMs;
     if (nowMs - breathMs < BREATH_MS) continue;
     breathMs = nowMs;

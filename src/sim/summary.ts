@@ -4,9 +4,6 @@ import type { Broken, RunResult } from "./run.ts";
 /** Failing seeds that are told of one by one; the rest are counted. */
 const VIOLATIONS_KEPT = 100;
 
-/** Runs in which every mark must have been reached: enough for the rarest to come more than ten times. */
-export const SEEDS_FOR_ALL_MARKS = 10_000;
-
 export interface FailedSeed extends Broken {
   readonly seed: string;
 }

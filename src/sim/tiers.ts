@@ -1,7 +1,10 @@
+import { generate } from "./generate.ts";
 import type { Tell } from "./machine/telling.ts";
 import { EXPECTED_MARKS } from "./marks.ts";
 import type { Fault, Plan } from "./plan.ts";
 import { type RunResult, runSeed } from "./run.ts";
+import { generateForShells } from "./shell/generate.ts";
+import { EXPECTED_SHELL_MARKS } from "./shell/marks.ts";
 import { runShellSeed } from "./shell/run.ts";
 
 /**
@@ -15,16 +18,32 @@ export type Run = (plan: Plan, tell?: Tell) => RunResult | Promise<RunResult>;
 export interface Tier {
   readonly name: string;
   readonly run: Run;
+  /** Draws a plan that is worth carrying out at this depth. */
+  readonly generate: (seed: string) => Plan;
   /** What every large enough number of runs has to come by. */
   readonly expectedMarks: readonly string[];
+  /** How many are enough: the rarest mark is expected ten times. */
+  readonly seedsForAllMarks: number;
 }
 
 export type TierName = "machine" | "shell";
 
 /** `machine`: the rules alone, without a promise. `shell`: whole nodes, by their public interface. */
 export const TIERS: Readonly<Record<TierName, Tier>> = {
-  machine: { name: "machine", run: (plan, tell) => runSeed(plan, { tell }), expectedMarks: EXPECTED_MARKS },
-  shell: { name: "shell", run: runShells, expectedMarks: [] },
+  machine: {
+    name: "machine",
+    run: (plan, tell) => runSeed(plan, { tell }),
+    generate,
+    expectedMarks: EXPECTED_MARKS,
+    seedsForAllMarks: 10_000,
+  },
+  shell: {
+    name: "shell",
+    run: runShells,
+    generate: generateForShells,
+    expectedMarks: EXPECTED_SHELL_MARKS,
+    seedsForAllMarks: 1_000,
+  },
 };
 
 export function isTier(name: string): name is TierName {

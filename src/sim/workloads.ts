@@ -13,8 +13,7 @@ const DECIDING_MS = 800;
 export function drawSplit(
   draw: Draw,
   shape: Shape,
-): { readonly operations: Operation[]; readonly faults: Fault[] } | undefined {
-  if (!draw.chance(0.4)) return undefined;
+): { readonly operations: Operation[]; readonly faults: Fault[] } {
   const { nodes, restAtMs } = shape;
   const count = draw.chance(0.6) || nodes < 3 ? 2 : 3;
   const sides: number[][] = Array.from({ length: count }, () => []);

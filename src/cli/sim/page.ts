@@ -1,5 +1,6 @@
 import { replayOf } from "../../sim/report.ts";
-import { SEEDS_FOR_ALL_MARKS, type Summary } from "../../sim/summary.ts";
+import type { Summary } from "../../sim/summary.ts";
+import type { Tier } from "../../sim/tiers.ts";
 
 /** Failing seeds that are printed; all that were kept stand in the JSON. */
 const SHOWN = 10;
@@ -16,12 +17,12 @@ export function failedOf({ failures }: Summary): number {
 }
 
 /** Whether the run shows that something is wrong: a rule broken, or so tame a weather that rules went untried. */
-export function isBad(summary: Summary): boolean {
-  return failedOf(summary) > 0 || (summary.seeds >= SEEDS_FOR_ALL_MARKS && summary.unreached.length > 0);
+export function isBad(summary: Summary, { seedsForAllMarks }: Tier): boolean {
+  return failedOf(summary) > 0 || (summary.seeds >= seedsForAllMarks && summary.unreached.length > 0);
 }
 
 /** The whole summary, for a person. */
-export function summaryText(summary: Summary, tier: string): string {
+export function summaryText(summary: Summary, { name, seedsForAllMarks }: Tier): string {
   const { seeds, events, elapsedMs, seedsPerSecond, faults, marks, unreached } = summary;
   const each = seeds > 0 ? Math.round(events / seeds) : 0;
   const lines = [
@@ -39,10 +40,10 @@ export function summaryText(summary: Summary, tier: string): string {
       .map(([mark, count]) => `${column(count)}  ${mark}`),
     "",
     unreached.length === 0 ? "every mark was reached" : `marks not reached: ${unreached.join("; ")}`,
-    seeds < SEEDS_FOR_ALL_MARKS && unreached.length > 0
-      ? `(they are only asked of ${SEEDS_FOR_ALL_MARKS} seeds or more)`
+    seeds < seedsForAllMarks && unreached.length > 0
+      ? `(they are only asked of ${seedsForAllMarks} seeds or more)`
       : "",
-    ...violations(summary, tier),
+    ...violations(summary, name),
   ];
   return lines.filter((line, index) => line !== "" || lines[index - 1] !== "").join("\n");
 }

@@ -108,9 +108,17 @@ export class Faults {
     const { network, clock } = this.#record.world;
     this.#record.disturb([name], forMs);
     network.disconnectUnnoticed(name);
-    if (noticeMs === 0) network.noticeDrop(name);
-    else clock.after(noticeMs, () => network.noticeDrop(name));
+    if (noticeMs === 0) this.#noticeDrop(name);
+    else clock.after(noticeMs, () => this.#noticeDrop(name));
     this.#endAfter(forMs, () => network.reconnect(name));
+  }
+
+  #noticeDrop(name: string): void {
+    const { world } = this.#record;
+    const member = world.at(name);
+    if (member !== undefined && this.#programs.promises.isNameAsked(member))
+      this.#record.mark("the bus goes while an answer is awaited");
+    world.network.noticeDrop(name);
   }
 
   #restartBus(fault: Extract<Fault, { kind: "busRestart" }>): void {
@@ -119,7 +127,7 @@ export class Faults {
     const draw = world.random.fork(`bus restart:${fault.atMs}`);
     for (const { name } of world.present) {
       world.network.disconnectUnnoticed(name);
-      world.clock.after(fraction(draw) * 50, () => world.network.noticeDrop(name));
+      world.clock.after(fraction(draw) * 50, () => this.#noticeDrop(name));
       this.#endAfter(fault.forMs + fraction(draw) * fault.spreadMs, () => world.network.reconnect(name));
     }
   }

@@ -56,7 +56,8 @@ export class Judge {
     const { nowMs } = record.world;
     const pids = clash.contenders.map(({ pid }) => pid);
     record.observe(member.name, `judges ${clash.name}: ${pids.join()}`);
-    record.mark(`a clash shown to a resolver that is ${record.plan.resolver}`);
+    record.mark(`clash shown to a resolver that is ${record.plan.resolver}`);
+    record.mark(`a clash of ${Math.min(pids.length, 3)}`);
     for (const pid of pids) this.#heard.add(pid);
     if (record.isCalm) record.fail("no clash without partition or crash", `${clash.name}: ${pids.join()}`);
     if (pids.length < 2) record.fail("a clash has two contenders", `${clash.name}: ${pids.join()}`);

@@ -50,6 +50,10 @@ export class Operations {
       case "leave":
         this.#joinOrLeave(program, operation);
         return;
+      case "crowd":
+        for (let index = 0; index < operation.groups; index += 1)
+          this.#joinOrLeave(program, { ...operation, kind: "join", group: `crowd ${index}`, meta: 0 });
+        return;
       case "monitor":
       case "monitorNode":
         this.#monitor(program, operation);
@@ -82,7 +86,11 @@ export class Operations {
     const what = `${kind} ${name}`;
     this.#note(name, kind);
     if (kind === "unregister") {
-      promises.watch(member, what, names.unregister(name));
+      const { of } = operation;
+      const only = of && this.#programs.at(of.owner)?.processes[of.process]?.pid;
+      if (of !== undefined && only === undefined) return;
+      const isDone = names.unregister(name, { pid: only });
+      promises.watch(member, only === undefined ? what : `${what} of ${only}`, isDone);
       return;
     }
     if (kind === "update") {
@@ -101,6 +109,7 @@ export class Operations {
       if (registration.name !== name || registration.pid !== pid)
         this.#record.fail("a registration is what was asked for", `${asked}: ${registration.pid}`);
       this.#record.mark(`done: ${kind}`);
+      if (nodeOfPid(pid) !== node.id) this.#record.mark(`${kind} for a process of another node`);
       // Granted while its node was stopping.
       if (member.state !== "running") return;
       const seen = names.whereis(name)?.pid;
@@ -128,6 +137,7 @@ export class Operations {
     }
     const expected = operation.kind === "join" ? before + 1 : Math.max(0, before - 1);
     this.#record.observe(member.name, `${operation.kind} ${group}: ${expected}`);
+    if (expected > 1) this.#record.mark("a process joined a group more than once");
     if (joins() !== expected)
       this.#record.fail("joins are counted", `${group} ${process.pid}: ${joins()}, in truth ${expected}`);
   }

@@ -55,6 +55,7 @@ export class Programs {
   start(place: number): Member {
     const record = this.#record;
     const { plan, world } = record;
+    if (this.promises.isNameAsked()) record.mark("a node comes while names are asked for");
     const resolve = this.judge.resolver(() => member);
     const member: Member = world.start(nameOfPlace(place), {
       resolve,
@@ -72,7 +73,7 @@ export class Programs {
     const process = node.spawn((message, context) => this.#handle(member, message, context), {
       onNotice: (notice) => {
         this.#record.observe(process.pid, `notice ${notice.kind}`);
-        this.#record.mark(`a notice: ${notice.kind}`);
+        this.#record.mark(`a process is told: ${notice.kind}`);
         if (index % 2 === 1) throw new Error("an onNotice that throws");
       },
     });
@@ -97,6 +98,7 @@ export class Programs {
   async stop(member: Member): Promise<void> {
     const record = this.#record;
     const begunMs = record.world.nowMs;
+    if (this.promises.isNameAsked()) record.mark("a node leaves while names are asked for");
     await record.world.stop(member);
     this.promises.stopped(member);
     record.observe(member.name, "has stopped");
@@ -144,7 +146,9 @@ export class Programs {
     const record = this.#record;
     const peer = record.members.get(event.node.id);
     if (peer === undefined || !isThere(peer)) {
-      record.mark("a dead node is given up");
+      record.mark(
+        `a dead node is given up: ${"cause" in event.reason ? event.reason.cause : event.reason.kind}`,
+      );
       return;
     }
     const { nowMs } = record.world;

@@ -43,13 +43,24 @@ export class Promises {
           return;
         }
         record.observe(member.name, `${what}: ${error.code}`);
-        record.mark(`${what.split(" ")[0]} rejected: ${error.code}`);
+        record.mark(`${what.split(" ")[0]} fails: ${error.code}`);
         if (error.code === "INVARIANT")
           record.fail("no rule of the library is broken", `${what} on ${member.name}: ${error.message}`);
         if (error.code === "TIMEOUT" && record.isCalm)
           record.fail("nobody waits long when all is well", `${what} on ${member.name}: ${error.message}`);
         check.error?.(error);
       },
+    );
+  }
+
+  /** Whether a program waits for the answer about a name, on any node or on this one. */
+  isNameAsked(on?: Member): boolean {
+    return this.#all.some(
+      ({ what, member, isSettled }) =>
+        !isSettled &&
+        !what.startsWith("call ") &&
+        (member.state === "running" || member.state === "leaving") &&
+        (on === undefined || member === on),
     );
   }
 

@@ -13,6 +13,18 @@ const NOTHING_LEFT = [
   "tables.digestMismatches",
 ] as const;
 
+/** What its machine came by, by its counters. */
+const COUNTED = [
+  ["tables.refused", "an arbiter refuses"],
+  ["tables.pins", "a winner is pinned"],
+  ["tables.snapshots", "a snapshot was taken"],
+  ["tables.gaps", "mended: tables.gaps"],
+  ["tables.repairs", "mended: tables.repairs"],
+  ["monitors.repairs", "mended: monitors.repairs"],
+  ["membership.rejoins", "a node was met again"],
+  ["membership.refutations", "a suspicion was refuted"],
+] as const;
+
 /** When the faults have long been over, all nodes see the same, it is true, and nothing is left half done. */
 export function checkRest(record: RunRecord, programs: Programs): void {
   const { present } = record.world;
@@ -74,6 +86,7 @@ function nothingLeft(record: RunRecord, { node }: Program): void {
   for (const [key, value] of counted) {
     if (value !== 0) record.fail("nothing is left half done", `${key} is ${value} on ${node.id}`);
   }
+  for (const [counter, mark] of COUNTED) if ((stats.cluster[counter] ?? 0) > 0) record.mark(mark);
   if (stats.frames.dropped.replayed > 0) record.mark("a copy of a frame was dropped");
   if (stats.frames.dropped.stale > 0) record.mark("a frame of an earlier connection was dropped");
   if (stats.resolverErrors > 0) record.mark("a resolver failed");

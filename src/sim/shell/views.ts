@@ -2,6 +2,7 @@ import type { NameEvent } from "../../global/types.ts";
 import type { GroupEvent, Member as GroupMember } from "../../groups/types.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
 import type { ClusterNode } from "../../node/types.ts";
+import { endOf, outcomeOf } from "../coverage.ts";
 import type { RunRecord } from "./record.ts";
 import type { Member } from "./world.ts";
 
@@ -81,6 +82,7 @@ export class Views {
         this.names.set(event.registration.name, event.registration.pid);
         return;
       case "unregistered":
+        this.#record.mark(`a name ends: ${endOf(event.reason)}`);
         if (this.names.get(event.registration.name) !== event.registration.pid)
           this.#record.fail(
             "only what was registered is unregistered",
@@ -89,6 +91,7 @@ export class Views {
         this.names.delete(event.registration.name);
         return;
       case "clash":
+        this.#record.mark(`a verdict is told: ${outcomeOf(event.verdict)}`);
         return;
     }
   }

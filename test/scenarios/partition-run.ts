@@ -1,9 +1,8 @@
-import type { NodeId, Pid } from "../../src/kernel/ids.ts";
+import type { Pid } from "../../src/kernel/ids.ts";
 import { fraction, type Random, SeededRandom } from "../../src/kernel/random.ts";
 import { Value } from "../../src/kernel/value.ts";
 import type { Clash } from "../../src/resolve/types.ts";
 import { type ClusterOptions, MachineCluster, type MachineNode } from "../support/machine-cluster.ts";
-import { leftovers } from "./leftovers.ts";
 
 export interface PartitionReport {
   readonly seed: string;
@@ -18,12 +17,8 @@ export interface PartitionReport {
   readonly exits: number;
   /** Ends for any other reason than a clash. */
   readonly strangeExits: readonly string[];
-  readonly membership: readonly string[];
-  readonly disagreements: readonly string[];
-  readonly ghosts: readonly string[];
-  /** Groups that are not the union of what their members' nodes say, by node. */
-  readonly groups: readonly string[];
-  readonly leftovers: readonly string[];
+  /** Where nodes do not see each other, do not agree, tables are not true, or work is left open. */
+  readonly wrongAtRest: readonly string[];
 }
 
 type Judge = NonNullable<ClusterOptions["resolver"]>;
@@ -149,7 +144,6 @@ export class PartitionRun {
   #report(): PartitionReport {
     const { clashes } = this.cluster;
     const again = this.#judgedAgain();
-    const ids = this.#nodes.map((node) => node.id).sort();
     const exits = this.#nodes.flatMap((node) => node.exits);
     return {
       seed: this.#seed,
@@ -163,17 +157,13 @@ export class PartitionRun {
       strangeExits: exits
         .filter(({ reason }) => reason.kind !== "nameClash")
         .map((exit) => JSON.stringify(exit)),
-      membership: this.#nodes.filter((node) => !seesAll(node, ids)).map((node) => node.id),
-      disagreements: NAMES.filter((name) => new Set(this.#nodes.map((node) => node.holder(name))).size > 1),
-      ghosts: NAMES.filter((name) => !this.#isHeldByTheLiving(name)),
-      groups: this.#nodes.flatMap((node) => GROUPS.filter((group) => !this.#isUnion(node, group))),
-      leftovers: this.#nodes.flatMap(leftovers),
+      wrongAtRest: [this.cluster.wrongAtRest ?? []].flat(),
     };
   }
 
   /** Contenders that were shown to a resolver once more, and whether that had to be: the decider may have been cut off. */
   #judgedAgain(): { readonly contenders: string; readonly excused: boolean }[] {
-    const last = new Map<string, { readonly atMs: number; readonly winner: Pid | "none" }>();
+    const last = new Map<string, { readonly atMs: number; readonly winner: Pid | "none" | undefined }>();
     return this.cluster.judgements.flatMap(({ clash, atMs, winner }) => {
       const contenders = `${clash.name}: ${clash.contenders.map((one) => one.pid + one.registeredAt).join()}`;
       const former = last.get(contenders);
@@ -184,21 +174,11 @@ export class PartitionRun {
     });
   }
 
-  #isAlive(pid: Pid | "none"): boolean {
+  #isAlive(pid: Pid | "none" | undefined): boolean {
     return this.#nodes.some(
       (node) =>
         this.#pids.get(node)?.some((one) => one === pid) && !node.exits.some((exit) => exit.pid === pid),
     );
-  }
-
-  #isHeldByTheLiving(name: string): boolean {
-    const holder = this.#nodes[0]?.holder(name);
-    return holder === undefined || this.#isAlive(holder);
-  }
-
-  #isUnion(node: MachineNode, group: string): boolean {
-    const truth = this.#nodes.flatMap((owner) => membersOf(owner, group, "localMembers"));
-    return truth.sort().join() === membersOf(node, group, "members").sort().join();
   }
 
   #draw(): number {
@@ -218,14 +198,4 @@ function judge({ contenders }: Clash, draw: number): ReturnType<Judge> {
   if (draw < 0.7) return { winner: newest.pid, losers: "exit" };
   if (draw < 0.9) return { winner: newest.pid, losers: "notify" };
   return { winner: "none", losers: "notify" };
-}
-
-function membersOf(node: MachineNode, group: string, which: "members" | "localMembers"): string[] {
-  const members = node.machine.groups("default")?.[which](group) ?? [];
-  return members.map(({ pid, joins }) => `${pid} joined ${joins} times`);
-}
-
-function seesAll(node: MachineNode, ids: readonly NodeId[]): boolean {
-  const views = node.machine.nodes();
-  return views.every(({ state }) => state === "up") && views.map(({ id }) => id).join() === ids.join();
 }

@@ -24,14 +24,8 @@ export function partitionsScenario(seeds: readonly string[], options: { readonly
       expect(exits).toBeLessThan(clashes * 2);
     });
 
-    test("all nodes see each other", () => expect(failing("membership")).toEqual([]));
-
-    test("all nodes agree on every name", () => expect(failing("disagreements")).toEqual([]));
-
-    test("no name is left with a dead process", () => expect(failing("ghosts")).toEqual([]));
-
-    test("every group is the exact union of what the nodes of its members say", () =>
-      expect(failing("groups")).toEqual([]));
+    test("all nodes see each other and agree on what is true, and nothing is left half done", () =>
+      expect(failing("wrongAtRest")).toEqual([]));
 
     test("no set of contenders was judged twice, unless something broke or the winner died meanwhile", () => {
       expect(failing("judgedTwice")).toEqual([]);
@@ -42,9 +36,6 @@ export function partitionsScenario(seeds: readonly string[], options: { readonly
       expect(failing("strangeExits")).toEqual([]);
       expect(failing("unheard")).toEqual([]);
     });
-
-    test("nothing is left half done, and no table had to be repaired but for what was lost", () =>
-      expect(failing("leftovers")).toEqual([]));
   });
 }
 

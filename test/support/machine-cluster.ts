@@ -1,13 +1,19 @@
-import { makeIncarnation, makeNodeId, makePid, type NodeId, type Pid } from "../../src/kernel/ids.ts";
-import { fraction, type Random, SeededRandom } from "../../src/kernel/random.ts";
+import type { NodeId, Pid } from "../../src/kernel/ids.ts";
+import type { Random } from "../../src/kernel/random.ts";
 import { Value } from "../../src/kernel/value.ts";
-import { VirtualClock } from "../../src/kernel/virtual-clock.ts";
-import { DEFAULT_TIMES } from "../../src/monitor/settings.ts";
-import { NodeMachine } from "../../src/node/machine.ts";
+import type { VirtualClock } from "../../src/kernel/virtual-clock.ts";
 import type { Answer, NodeEffect, NodeInput } from "../../src/node/machine-types.ts";
 import { type ClusterMessage, clusterMessages } from "../../src/node/protocol.ts";
+import type { FailureDetection } from "../../src/node/settings.ts";
 import { keepOldest } from "../../src/resolve/resolvers.ts";
 import type { Clash } from "../../src/resolve/types.ts";
+import type { Invariant } from "../../src/sim/invariant.ts";
+import { Agreement } from "../../src/sim/invariants/agreement.ts";
+import type { SimNode } from "../../src/sim/machine/node.ts";
+import { type Judgement, World } from "../../src/sim/machine/world.ts";
+import { leftHalfDone } from "../../src/sim/nothing-left.ts";
+import type { Plan } from "../../src/sim/plan.ts";
+import { Violation } from "../../src/sim/violation.ts";
 
 type Effect<K extends NodeEffect["kind"]> = Extract<NodeEffect, { kind: K }>;
 
@@ -15,7 +21,7 @@ export interface ClusterOptions {
   readonly seed: string;
   /** Each frame takes this long at least and at most, drawn for each frame, but never overtakes one of its own link. */
   readonly delayMs?: readonly [number, number];
-  readonly times?: Partial<typeof DEFAULT_TIMES> & { readonly arbiterTimeoutMs?: number };
+  readonly times?: Partial<FailureDetection>;
   /** How long a turn lasts, at least and at most: what is sent in one leaves together. Each input is a turn when left out. */
   readonly turnMs?: readonly [number, number];
   /** Answers at once when left out. */
@@ -24,42 +30,66 @@ export interface ClusterOptions {
   readonly resolverMs?: readonly [number, number];
 }
 
-/** Node machines over links with delays of their own: no shell, no promise, virtual time. */
+/** Nodes that are started, told what to do and parted by a test, in the world of the simulator. */
 export class MachineCluster {
-  readonly clock = new VirtualClock();
   readonly nodes = new Map<NodeId, MachineNode>();
-  readonly clashes: Clash[] = [];
-  /** The same, with when each was shown to a resolver, and what it says. */
-  readonly judgements: { readonly clash: Clash; readonly atMs: number; readonly winner: Pid | "none" }[] = [];
-  /** Frames of a link take this much longer, by `from>to`. */
-  readonly #slowed = new Map<string, number>();
-  /** Frames vanish without a word: nodes that hang, rather than connections that are gone. */
+  /** Probes across a partition vanish without a word: nodes that hang, rather than connections that are gone. */
   silent = false;
-  frames = 0;
-  bytes = 0;
   readonly random: Random;
-  readonly options: ClusterOptions;
+  readonly #world: TestWorld;
+  readonly #bySim = new Map<SimNode, MachineNode>();
+  readonly #slowedMs = new Map<string, number>();
+  #healing: (() => void) | undefined;
   #started = 0;
-  readonly #lastArrival = new Map<string, number>();
-  readonly #linkRandom = new Map<string, Random>();
-  #sides: ReadonlyMap<NodeId, number> | undefined;
 
   constructor(options: ClusterOptions) {
-    this.options = options;
-    this.random = new SeededRandom(options.seed);
+    const { seed, delayMs = [0.1, 5], turnMs = [0, 0], resolverMs = [0, 0], resolver, times } = options;
+    const plan: Plan = {
+      ...EMPTY,
+      seed,
+      delayMs: [...delayMs],
+      turnMs: [...turnMs],
+      resolverMs: [...resolverMs],
+    };
+    this.#world = new TestWorld(plan, {
+      invariants: [() => this.#recorder()],
+      resolver: (clash) => {
+        const { winner, losers } = resolver?.(clash) ?? { winner: keepOldest(clash).keep, losers: "exit" };
+        if (winner === "none") return { kind: "none", notify: true };
+        return { kind: "keep", winner, meta: undefined, losers };
+      },
+      times,
+      mostEvents: Number.POSITIVE_INFINITY,
+    });
+    this.random = this.#world.random;
+  }
+
+  get clock(): VirtualClock {
+    return this.#world.clock;
+  }
+
+  get clashes(): readonly Clash[] {
+    return this.#world.judgements.map(({ clash }) => clash);
+  }
+
+  /** The same, with when each was shown to a resolver, and what it says. */
+  get judgements(): readonly Judgement[] {
+    return this.#world.judgements;
+  }
+
+  get frames(): number {
+    return this.#world.frames;
+  }
+
+  get bytes(): number {
+    return this.#world.bytes;
   }
 
   /** Starts a node and returns at once; it is ready some virtual time later. */
   start(name: string): MachineNode {
+    const node = this.#nodeOf(this.#world.start(this.#started, name));
     this.#started += 1;
-    const now = this.clock.now();
-    const id = makeNodeId(
-      name,
-      makeIncarnation(now.wallMs + this.#started, [this.random.u32(), this.random.u32()]),
-    );
-    const node = new MachineNode(this, id);
-    this.nodes.set(id, node);
-    node.feed({ kind: "start", serverId: "s", replaces: true });
+    this.nodes.set(node.id, node);
     return node;
   }
 
@@ -81,143 +111,141 @@ export class MachineCluster {
     }
   }
 
-  /** Frames between sides vanish; both stay connected to their part of the bus. */
+  /** Frames between sides vanish; both stay connected to their part of the bus. Those not mentioned are a side of their own. */
   partition(...sides: readonly (readonly MachineNode[])[]): void {
-    this.#sides = new Map(sides.flatMap((side, index) => side.map((node) => [node.id, index] as const)));
+    this.heal();
+    const { network } = this.#world;
+    const rest = [...this.nodes.values()].filter((node) => !sides.some((side) => side.includes(node)));
+    const places = [...sides, rest].map((side) => side.map(({ sim }) => sim.place));
+    const { silent } = this;
+    network.cut(places, 1, silent);
+    this.#healing = () => network.cut(places, -1, silent);
   }
 
   heal(): void {
-    this.#sides = undefined;
+    this.#healing?.();
+    this.#healing = undefined;
   }
 
   /** Frames from one node to another take this much longer from now on. They overtake those of others, never each other. */
   slow(from: MachineNode, to: MachineNode, byMs: number): void {
-    this.#slowed.set(`${from.id}>${to.id}`, byMs);
+    const link = `${from.id}>${to.id}`;
+    this.#world.network.slow(from.sim.place, to.sim.place, byMs - (this.#slowedMs.get(link) ?? 0));
+    this.#slowedMs.set(link, byMs);
   }
 
-  reaches(from: NodeId, to: NodeId): boolean {
-    const node = this.nodes.get(to);
-    if (node === undefined || node.dead) return false;
-    return this.#sides === undefined || this.#sides.get(from) === this.#sides.get(to);
-  }
-
-  deliver(from: MachineNode, to: NodeId, body: Uint8Array): void {
-    if (!this.reaches(from.id, to)) return;
-    const stamp = from.machine.stamp(this.clock.now());
-    this.frames += 1;
-    this.bytes += body.length;
-    this.#later(from.id, to, () => {
-      const node = this.nodes.get(to);
-      if (node === undefined || node.dead || !this.reaches(from.id, to)) return;
-      node.feed({ kind: "frame", from: from.id, stamp, messages: clusterMessages.decodeAll(body) });
-    });
-  }
-
-  probe(from: MachineNode, to: NodeId): void {
-    if (this.silent || this.reaches(from.id, to)) return;
-    this.#later(to, from.id, () => {
-      if (!from.dead) from.feed({ kind: "noResponders", node: to });
-    });
-  }
-
-  #later(from: NodeId, to: NodeId, run: () => void): void {
-    const link = `${from}>${to}`;
-    let random = this.#linkRandom.get(link);
-    if (random === undefined) {
-      random = this.random.fork(link);
-      this.#linkRandom.set(link, random);
+  /** The first thing that is wrong with the tables, or left to be done, when all should have come to rest. */
+  get wrongAtRest(): string | undefined {
+    try {
+      new Agreement(this.#world).atRest();
+    } catch (error) {
+      if (error instanceof Violation) return error.message;
+      throw error;
     }
-    const [least, most] = this.options.delayMs ?? [0.1, 5];
-    const nowMs = this.clock.now().monotonicMs;
-    const atMs = Math.max(
-      nowMs + least + fraction(random) * (most - least) + (this.#slowed.get(link) ?? 0),
-      this.#lastArrival.get(link) ?? 0,
-    );
-    this.#lastArrival.set(link, atMs);
-    this.clock.after(atMs - nowMs, run);
+    return this.#world.present.flatMap(({ id, machine }) =>
+      leftHalfDone(machine.counters()).map((left) => `${left} on ${id}`),
+    )[0];
+  }
+
+  #nodeOf(sim: SimNode): MachineNode {
+    const known = this.#bySim.get(sim) ?? new MachineNode(sim, () => this.nodes.delete(sim.id));
+    this.#bySim.set(sim, known);
+    return known;
+  }
+
+  #recorder(): Invariant {
+    return {
+      stepped: (sim, _input, effects) => {
+        const node = this.#nodeOf(sim);
+        for (const effect of effects) node.record(effect);
+      },
+      settled: (sim) => this.#nodeOf(sim).afterStep(),
+    };
   }
 }
 
-/** One machine with a stand-in for its shell. */
+/** Nobody but the test does anything. */
+const EMPTY = {
+  format: 1,
+  nodes: 1,
+  processes: 1,
+  probeEveryMs: 100,
+  resolver: "oldest",
+  restAtMs: 0,
+  operations: [],
+  faults: [],
+} as const satisfies Partial<Plan>;
+
+/** Messages pass through their wire form, and the nodes do nothing of themselves. */
+class TestWorld extends World {
+  frames = 0;
+  bytes = 0;
+
+  override transmit(
+    from: SimNode,
+    to: NodeId | undefined,
+    scope: string | undefined,
+    messages: readonly ClusterMessage[],
+  ): void {
+    const body = Buffer.concat(messages.map((message) => clusterMessages.encode(message)));
+    const receivers = to === undefined ? this.present.length - 1 : 1;
+    this.frames += receivers;
+    this.bytes += receivers * body.length;
+    super.transmit(from, to, scope, clusterMessages.decodeAll(body));
+  }
+
+  /** Neither spawns processes nor watches. */
+  override ready(): void {}
+}
+
+/** One machine, and what came of it. */
 export class MachineNode {
-  readonly machine: NodeMachine;
   readonly answers = new Map<number, Answer>();
-  readonly downs: Effect<"down">[] = [];
   readonly exits: Effect<"exit">[] = [];
   readonly notices: Effect<"notify">[] = [];
   readonly nodeEvents: Effect<"nodeEvent">["event"][] = [];
   readonly nameEvents: Effect<"nameEvent">["event"][] = [];
-  readonly groupEvents: Effect<"groupEvent">["event"][] = [];
-  ready = false;
-  dead = false;
-  fatal: Error | undefined;
   /** Called after each step: what holds at every instant is checked here. */
   afterStep: () => void = () => {};
-  readonly #cluster: MachineCluster;
+  readonly #gone: () => void;
   #requests = 0;
-  #serials = 0;
-  #cancelTick: () => void = () => {};
-  #inputs: NodeInput[] = [];
-  #stepping = false;
-  #inTurn = false;
-  #wrote = false;
-  #outbox: { to: NodeId | undefined; scope: string | undefined; messages: ClusterMessage[] }[] = [];
 
   constructor(
-    cluster: MachineCluster,
-    readonly id: NodeId,
+    readonly sim: SimNode,
+    gone: () => void,
   ) {
-    this.#cluster = cluster;
-    this.machine = new NodeMachine({
-      id,
-      failureDetection: { ...DEFAULT_TIMES, arbiterTimeoutMs: 3_000, ...cluster.options.times },
-      limits: { namesPerNode: 1_000_000, resolverMs: 5_000 },
-    });
+    this.#gone = gone;
+  }
+
+  get id(): NodeId {
+    return this.sim.id;
+  }
+
+  get machine(): SimNode["machine"] {
+    return this.sim.machine;
+  }
+
+  get ready(): boolean {
+    return this.sim.isReady;
+  }
+
+  get dead(): boolean {
+    return !this.sim.isAlive;
   }
 
   feed(input: NodeInput): void {
-    this.#inputs.push(input);
-    if (this.#stepping) return;
-    this.#stepping = true;
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-      for (const effect of this.machine.step(next, this.#cluster.clock.now())) this.#carry(effect);
-      this.afterStep();
-    }
-    this.#stepping = false;
-    this.#beginTurn();
-    this.#setTick();
-  }
-
-  #beginTurn(): void {
-    if (this.#inTurn) return;
-    this.#inTurn = true;
-    const { turnMs } = this.#cluster.options;
-    if (turnMs === undefined) {
-      this.#endTurn();
-      return;
-    }
-    const [least, most] = turnMs;
-    this.#cluster.clock.after(least + fraction(this.#cluster.random) * (most - least), () => {
-      if (!this.dead) this.#endTurn();
-    });
-  }
-
-  #endTurn(): void {
-    if (this.#wrote) this.feed({ kind: "flush" });
-    this.#wrote = false;
-    this.#inTurn = false;
-    this.#flush();
+    this.sim.feed(input);
   }
 
   spawn(): Pid {
-    this.#serials += 1;
-    const pid = makePid(this.id, this.#serials);
-    this.feed({ kind: "spawned", pid });
+    const pid = this.sim.spawn();
+    // The processes of a plan are replaced when they end.
+    this.sim.pids.pop();
     return pid;
   }
 
   exit(pid: Pid): void {
-    this.feed({ kind: "exited", pid, reason: { kind: "normal" } });
+    this.sim.exit(pid, { kind: "normal" });
   }
 
   register(
@@ -225,34 +253,29 @@ export class MachineNode {
     pid: Pid,
     options: { readonly takeover?: boolean; readonly meta?: unknown } = {},
   ): number {
-    this.#requests += 1;
     const meta = Value.encode(options.meta, { name: "metadataBytes", bytes: 8_192 }, "meta");
     const { takeover = false } = options;
-    this.feed({
+    return this.request((request) => ({
       kind: "register",
-      request: this.#requests,
+      request,
       scope: "default",
       name,
       pid,
       meta,
       takeover,
       resolver: 0,
-    });
-    return this.#requests;
+    }));
   }
 
   transfer(name: string, to: Pid): number {
-    this.#requests += 1;
-    this.feed({ kind: "transfer", request: this.#requests, scope: "default", name, to });
-    return this.#requests;
+    return this.request((request) => ({ kind: "transfer", request, scope: "default", name, to }));
   }
 
   unregister(name: string, pid?: Pid): number {
-    this.#requests += 1;
-    this.feed({ kind: "unregister", request: this.#requests, scope: "default", name, pid });
-    return this.#requests;
+    return this.request((request) => ({ kind: "unregister", request, scope: "default", name, pid }));
   }
 
+  /** Asks, and waits for as long as the test does. */
   request(make: (request: number) => NodeInput): number {
     this.#requests += 1;
     this.feed(make(this.#requests));
@@ -265,38 +288,23 @@ export class MachineNode {
 
   /** Says goodbye, after all that it had to say besides. */
   leave(): void {
-    this.feed({ kind: "goodbye" });
-    this.#endTurn();
-    this.kill();
+    this.sim.depart();
+    this.#gone();
   }
 
   /** SIGKILL: nothing is said. */
   kill(): void {
-    this.dead = true;
-    this.#cancelTick();
-    this.#cluster.nodes.delete(this.id);
+    this.sim.kill();
+    this.#gone();
   }
 
-  #carry(effect: NodeEffect): void {
+  record(effect: NodeEffect): void {
     switch (effect.kind) {
-      case "send":
-        this.#append(effect.to, undefined, effect.message);
-        return;
-      case "broadcast":
-        this.#append(undefined, effect.scope, effect.message);
-        return;
-      case "probe":
-        this.#cluster.probe(this, effect.node);
-        return;
-      case "wrote":
-        this.#wrote = true;
-        return;
       case "answer":
         this.answers.set(effect.request, effect.answer);
         return;
       case "exit":
         this.exits.push(effect);
-        this.feed({ kind: "exited", pid: effect.pid, reason: effect.reason });
         return;
       case "notify":
         this.notices.push(effect);
@@ -304,82 +312,9 @@ export class MachineNode {
       case "nameEvent":
         this.nameEvents.push(effect.event);
         return;
-      case "groupEvent":
-        this.groupEvents.push(effect.event);
-        return;
       case "nodeEvent":
         this.nodeEvents.push(effect.event);
         return;
-      case "down":
-        this.downs.push(effect);
-        return;
-      case "resolve":
-        this.#resolve(effect);
-        return;
-      case "ready":
-        this.ready = true;
-        return;
-      case "fatal":
-        this.fatal = effect.error;
-        return;
-      case "forgetResolver":
-      case "log":
-        return;
     }
-  }
-
-  #resolve(effect: Effect<"resolve">): void {
-    this.#cluster.clashes.push(effect.details);
-    const chosen = this.#cluster.options.resolver?.(effect.details);
-    const { keep } = keepOldest(effect.details);
-    const winner = chosen?.winner ?? keep;
-    const atMs = this.#cluster.clock.now().monotonicMs;
-    this.#cluster.judgements.push({ clash: effect.details, atMs, winner });
-    const outcome =
-      winner === "none"
-        ? ({ kind: "none", notify: true } as const)
-        : ({ kind: "keep", winner, meta: undefined, losers: chosen?.losers ?? "exit" } as const);
-    const input: NodeInput = { kind: "resolved", scope: effect.details.scope, clash: effect.clash, outcome };
-    const { resolverMs } = this.#cluster.options;
-    if (resolverMs === undefined) {
-      this.#inputs.push(input);
-      return;
-    }
-    const [least, most] = resolverMs;
-    this.#cluster.clock.after(least + fraction(this.#cluster.random) * (most - least), () => {
-      if (!this.dead) this.feed(input);
-    });
-  }
-
-  /** A frame is closed before a message for an overlapping destination goes into another. */
-  #append(to: NodeId | undefined, scope: string | undefined, message: ClusterMessage): void {
-    const last = this.#outbox.at(-1);
-    if (last !== undefined && last.to === to && last.scope === scope) last.messages.push(message);
-    else this.#outbox.push({ to, scope, messages: [message] });
-  }
-
-  #flush(): void {
-    const frames = this.#outbox;
-    this.#outbox = [];
-    for (const { to, messages } of frames) {
-      const body = Buffer.concat(messages.map((message) => clusterMessages.encode(message)));
-      if (to !== undefined) {
-        this.#cluster.deliver(this, to, body);
-        continue;
-      }
-      for (const other of this.#cluster.nodes.keys()) {
-        if (other !== this.id) this.#cluster.deliver(this, other, body);
-      }
-    }
-  }
-
-  #setTick(): void {
-    this.#cancelTick();
-    const dueMs = this.machine.deadlineMs;
-    if (this.dead || dueMs === undefined) return;
-    const nowMs = this.#cluster.clock.now().monotonicMs;
-    this.#cancelTick = this.#cluster.clock.after(Math.max(0, dueMs - nowMs), () =>
-      this.feed({ kind: "tick" }),
-    );
   }
 }

@@ -1,4 +1,5 @@
 import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
+import { differenceOf } from "../difference.ts";
 import type { Invariant } from "../invariant.ts";
 import type { SimNode } from "../machine/node.ts";
 import type { World } from "../machine/world.ts";
@@ -47,10 +48,10 @@ export class Agreement implements Invariant {
     other: SimNode,
     found: ReadonlyMap<string, string>,
   ): void {
-    for (const key of new Set([...expected.keys(), ...found.keys()])) {
-      if (expected.get(key) === found.get(key)) continue;
-      this.#world.fail(what, `${key}: ${expected.get(key)} on ${first.id}, ${found.get(key)} on ${other.id}`);
-    }
+    const differing = differenceOf(expected, found);
+    if (differing === undefined) return;
+    const { key, left, right } = differing;
+    this.#world.fail(what, `${key}: ${left} on ${first.id}, ${right} on ${other.id}`);
   }
 
   #runs(pid: string): boolean {
@@ -70,13 +71,10 @@ export class Agreement implements Invariant {
         }
       }
     }
-    for (const key of new Set([...truth.keys(), ...seen.keys()])) {
-      if (truth.get(key) === seen.get(key)) continue;
-      this.#world.fail(
-        "groups are the union of what their nodes say",
-        `${key}: ${seen.get(key)}, in truth ${truth.get(key)}`,
-      );
-    }
+    const differing = differenceOf(seen, truth);
+    if (differing === undefined) return;
+    const { key, left, right } = differing;
+    this.#world.fail("groups are the union of what their nodes say", `${key}: ${left}, in truth ${right}`);
   }
 }
 

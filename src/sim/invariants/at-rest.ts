@@ -1,17 +1,7 @@
 import { isCalm } from "../calm.ts";
 import type { Invariant } from "../invariant.ts";
 import type { World } from "../machine/world.ts";
-
-/** Work that a node at rest has none of. */
-const NOTHING_LEFT = [
-  "tables.claims",
-  "tables.dockets",
-  "tables.decisions",
-  "tables.requests",
-  "tables.endedAhead",
-  // The tables did not mend by themselves what should never have come to differ.
-  "tables.digestMismatches",
-] as const;
+import { leftHalfDone } from "../nothing-left.ts";
 
 /** Repairs that only a loss explains. */
 const REPAIRS = ["tables.gaps", "tables.repairs", "monitors.repairs"] as const;
@@ -33,10 +23,8 @@ export class AtRest implements Invariant {
     const lossFree = isCalm(world.plan);
     for (const node of world.present) {
       const counters = node.machine.counters();
-      for (const counter of NOTHING_LEFT) {
-        if ((counters[counter] ?? 0) !== 0)
-          world.fail("nothing is left half done", `${counter} is ${counters[counter]} on ${node.id}`);
-      }
+      const [left] = leftHalfDone(counters);
+      if (left !== undefined) world.fail("nothing is left half done", `${left} on ${node.id}`);
       for (const counter of REPAIRS) {
         if ((counters[counter] ?? 0) === 0) continue;
         if (lossFree)

@@ -1,3 +1,4 @@
+import type { ResolverOutcome } from "../../global/clash-decider.ts";
 import type { Stamp } from "../../kernel/hlc.ts";
 import { makeIncarnation, makeNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
 import { fraction, type Random, SeededRandom } from "../../kernel/random.ts";
@@ -41,6 +42,12 @@ export interface Disturbance {
 
 export interface WorldHooks {
   readonly invariants: readonly ((world: World) => Invariant)[];
+  /** What user code makes of a clash, in place of what the plan says. */
+  readonly resolver?: ((clash: Clash) => ResolverOutcome) | undefined;
+  /** Of every node, in place of the defaults and of what the plan says. */
+  readonly times?: Partial<FailureDetection> | undefined;
+  /** For runs that are long on purpose: after so many events one counts as a livelock. */
+  readonly mostEvents?: number | undefined;
   /** For a reader: a line for each thing that happens. */
   readonly tell?: Tell | undefined;
 }
@@ -71,6 +78,7 @@ export class World {
   readonly #onStep: readonly Hook<"stepped">[];
   readonly #onSettled: readonly Hook<"settled">[];
   readonly #onSent: readonly Hook<"sent">[];
+  readonly #hooks: WorldHooks;
   readonly #tell: WorldHooks["tell"];
   readonly #userRandom: Random;
   #incarnations = 0;
@@ -82,6 +90,7 @@ export class World {
     this.random = new SeededRandom(plan.seed);
     this.network = new Network(this.clock, this.random.fork("network"), plan.delayMs, this.effective);
     this.#userRandom = this.random.fork("user code");
+    this.#hooks = hooks;
     this.#tell = hooks.tell;
     this.#invariants = hooks.invariants.map((make) => make(this));
     this.#onStep = hooksOf(this.#invariants, "stepped");
@@ -140,7 +149,8 @@ export class World {
   /** A machine has made a step; its effects are not carried out yet. */
   stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
     this.events += 1;
-    if (this.events > LIVELOCK_EVENTS) this.fail("no livelock", `${this.events} events`);
+    if (this.events > (this.#hooks.mostEvents ?? LIVELOCK_EVENTS))
+      this.fail("no livelock", `${this.events} events`);
     const { trace } = this;
     trace.add(Math.round(this.nowMs * 1_000));
     trace.add(node.place * 64 + effects.length);
@@ -210,7 +220,8 @@ export class World {
 
   resolve(node: SimNode, effect: Extract<NodeEffect, { kind: "resolve" }>): void {
     const { resolver, resolverMs } = this.plan;
-    const decided = decide(resolver, effect.details, fraction(this.#userRandom));
+    const draw = fraction(this.#userRandom);
+    const decided = this.#hooks.resolver?.(effect.details) ?? decide(resolver, effect.details, draw);
     this.mark(`clash shown to a resolver that is ${resolver}`);
     const winner = decided?.kind === "keep" ? decided.winner : decided?.kind === "none" ? "none" : undefined;
     this.judgements.push({ node, clash: effect.details, atMs: this.nowMs, winner });
@@ -237,23 +248,26 @@ export class World {
     this.clock.after(Math.max(0, atMs - this.nowMs), run);
   }
 
-  start(place: number): void {
+  /** Starts a node there, in place of one that still runs. */
+  start(place: number, name = `n${place}`): SimNode {
     const former = this.#present.get(place);
     former?.kill();
     this.#incarnations += 1;
     const draw = this.random.fork(`incarnation:${place}:${this.#incarnations}`);
     const wallMs = this.clock.now().wallMs + this.#incarnations;
-    const id = makeNodeId(`n${place}`, makeIncarnation(wallMs, [draw.u32(), draw.u32()]));
+    const id = makeNodeId(name, makeIncarnation(wallMs, [draw.u32(), draw.u32()]));
     const times: FailureDetection = {
       ...DEFAULT_TIMES,
       arbiterTimeoutMs: 3_000,
       probeEveryMs: this.plan.probeEveryMs,
+      ...this.#hooks.times,
     };
     const node = new SimNode(this, id, place, times);
     this.#present.set(place, node);
     this.#byId.set(id, node);
     this.everyone.push(node);
     node.feed({ kind: "start", serverId: "s", replaces: true });
+    return node;
   }
 }
 

@@ -1,17 +1,9 @@
 import type { Pid } from "../../kernel/ids.ts";
+import { differenceOf } from "../difference.ts";
+import { leftHalfDone } from "../nothing-left.ts";
 import type { Program, Programs } from "./programs.ts";
 import type { RunRecord } from "./record.ts";
 import { groupEntry } from "./views.ts";
-
-/** Work of its machine that a node at rest has none of, by its counters. */
-const NOTHING_LEFT = [
-  "tables.claims",
-  "tables.dockets",
-  "tables.decisions",
-  "tables.requests",
-  "tables.endedAhead",
-  "tables.digestMismatches",
-] as const;
 
 /** What its machine came by, by its counters. */
 const COUNTED = [
@@ -75,17 +67,16 @@ function sameMembership(record: RunRecord, { node }: Program, all: readonly Prog
 
 function nothingLeft(record: RunRecord, { node }: Program): void {
   const stats = node.stats();
-  const left: Readonly<Record<string, number | undefined>> = {
+  const ofShell = {
     bugs: stats.bugs,
     pendingCalls: stats.pendingCalls,
     pendingRequests: stats.pendingRequests,
     mailboxes: stats.mailboxes,
     malformed: stats.messages.malformed + stats.frames.dropped.malformed,
   };
-  const counted = Object.entries(left).concat(NOTHING_LEFT.map((key) => [key, stats.cluster[key] ?? 0]));
-  for (const [key, value] of counted) {
-    if (value !== 0) record.fail("nothing is left half done", `${key} is ${value} on ${node.id}`);
-  }
+  const left = Object.entries(ofShell).flatMap(([key, count]) => (count === 0 ? [] : [`${key} is ${count}`]));
+  for (const what of [...left, ...leftHalfDone(stats.cluster)])
+    record.fail("nothing is left half done", `${what} on ${node.id}`);
   for (const [counter, mark] of COUNTED) if ((stats.cluster[counter] ?? 0) > 0) record.mark(mark);
   if (stats.frames.dropped.replayed > 0) record.mark("a copy of a frame was dropped");
   if (stats.frames.dropped.stale > 0) record.mark("a frame of an earlier connection was dropped");
@@ -101,13 +92,10 @@ function same(
   other: Program,
   found: ReadonlyMap<string, string>,
 ): void {
-  for (const key of new Set([...expected.keys(), ...found.keys()])) {
-    if (expected.get(key) === found.get(key)) continue;
-    record.fail(
-      what,
-      `${key}: ${expected.get(key)} on ${first.node.id}, ${found.get(key)} on ${other.node.id}`,
-    );
-  }
+  const differing = differenceOf(expected, found);
+  if (differing === undefined) return;
+  const { key, left, right } = differing;
+  record.fail(what, `${key}: ${left} on ${first.node.id}, ${right} on ${other.node.id}`);
 }
 
 function unionOfTheTruth(record: RunRecord, programs: Programs, seen: ReadonlyMap<string, string>): void {
@@ -121,13 +109,10 @@ function unionOfTheTruth(record: RunRecord, programs: Programs, seen: ReadonlyMa
       }
     }
   }
-  for (const key of new Set([...truth.keys(), ...seen.keys()])) {
-    if (truth.get(key) !== seen.get(key))
-      record.fail(
-        "groups are the union of what their nodes say",
-        `${key}: ${seen.get(key)}, in truth ${truth.get(key)}`,
-      );
-  }
+  const differing = differenceOf(seen, truth);
+  if (differing === undefined) return;
+  const { key, left, right } = differing;
+  record.fail("groups are the union of what their nodes say", `${key}: ${left}, in truth ${right}`);
 }
 
 function namesOf({ node }: Program): ReadonlyMap<string, string> {

@@ -3,6 +3,7 @@ import type { GroupEvent, Member as GroupMember } from "../../groups/types.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
 import type { ClusterNode } from "../../node/types.ts";
 import { endOf, outcomeOf } from "../coverage.ts";
+import { differenceOf } from "../difference.ts";
 import type { RunRecord } from "./record.ts";
 import type { Member } from "./world.ts";
 
@@ -40,13 +41,13 @@ export class Views {
   }
 
   #same(what: string, truth: ReadonlyMap<string, string>, seen: ReadonlyMap<string, string>): void {
-    for (const key of new Set([...truth.keys(), ...seen.keys()])) {
-      if (truth.get(key) !== seen.get(key))
-        this.#record.fail(
-          "who watches knows what the tables hold",
-          `${what} on ${this.#member.name}: ${key} is ${truth.get(key)}, watched as ${seen.get(key)}`,
-        );
-    }
+    const differing = differenceOf(truth, seen);
+    if (differing === undefined) return;
+    const { key, left, right } = differing;
+    this.#record.fail(
+      "who watches knows what the tables hold",
+      `${what} on ${this.#member.name}: ${key} is ${left}, watched as ${right}`,
+    );
   }
 
   #follow<E extends NameEvent | GroupEvent | NodeEvent>(

@@ -46,10 +46,6 @@ export class Requests {
     this.#pump = pump;
   }
 
-  get size(): number {
-    return this.#open.size;
-  }
-
   /**
    * Feeds an input that carries a request, and waits for its answer.
    *

@@ -42,17 +42,25 @@ function openScope(node: MachineNode, scope: string): number {
 }
 
 describe("registrations whose news overtakes older news of the same name", () => {
-  // 1. a holds a name; b takes it over. 2. c takes it over from b. 3. a reads of what c wrote before it reads of what b wrote:
-  // did c's registration not supersede a's as well, a would see itself beside c.
-  test("are no clash when one takeover follows another", () => {
-    const all = three("takeovers");
+  /** a held the names, and reads late of all that b does, which takes them over now. */
+  function takenOver(seed: string): Three {
+    const all = three(seed);
     const { cluster, nodes, pids } = all;
-    const [a, b, c] = nodes;
+    const [a, b] = nodes;
     for (const name of NAMES) a.register(name, pids[0]);
     cluster.run(100);
     cluster.slow(b, a, SLOW_MS);
     for (const name of NAMES) b.register(name, pids[1], { takeover: true });
     cluster.run(20);
+    return all;
+  }
+
+  // 1. a holds a name; b takes it over. 2. c takes it over from b. 3. a reads of what c wrote before it reads of what b wrote:
+  // did c's registration not supersede a's as well, a would see itself beside c.
+  test("are no clash when one takeover follows another", () => {
+    const all = takenOver("takeovers");
+    const { cluster, nodes, pids } = all;
+    const [a, , c] = nodes;
     for (const name of NAMES) c.register(name, pids[2], { takeover: true });
     cluster.run(5_000);
     expectNoClash(all);
@@ -62,14 +70,9 @@ describe("registrations whose news overtakes older news of the same name", () =>
   // 1. a holds a name; b takes it over, and releases it. 2. c registers it: an arbiter knows that it is free. 3. a reads of
   // what c wrote before it reads of what b did.
   test("are no clash when a registration follows a takeover and a release", () => {
-    const all = three("release");
+    const all = takenOver("release");
     const { cluster, nodes, pids } = all;
-    const [a, b, c] = nodes;
-    for (const name of NAMES) a.register(name, pids[0]);
-    cluster.run(100);
-    cluster.slow(b, a, SLOW_MS);
-    for (const name of NAMES) b.register(name, pids[1], { takeover: true });
-    cluster.run(20);
+    const [, b, c] = nodes;
     for (const name of NAMES) b.unregister(name);
     cluster.run(20);
     for (const name of NAMES) c.register(name, pids[2]);

@@ -7,6 +7,17 @@ import { drop, metaOf, nodeNamed, put, RecordedTable, stampAt } from "./entries.
 
 const [a, b, c] = [nodeNamed("a"), nodeNamed("b"), nodeNamed("c")];
 
+/** A registration of b, as the former owner's own drop tells of it. */
+const SUCCESSOR = {
+  owner: b,
+  id: 4,
+  sequence: 4,
+  serial: 7,
+  meta: Value.undefined,
+  stamp: stampAt(9),
+  supersedes: [],
+} as const;
+
 describe("the name table", () => {
   test("of two live registrations shows the older, whichever came first", () => {
     const one = new RecordedTable();
@@ -248,19 +259,7 @@ describe("the name table", () => {
   test("drops a successor whose owner's own log knows nothing of it any more", () => {
     const recorded = new RecordedTable();
     recorded.apply(a, 1, put("x"));
-    recorded.apply(
-      a,
-      2,
-      drop("x", {
-        owner: b,
-        id: 4,
-        sequence: 4,
-        serial: 7,
-        meta: Value.undefined,
-        stamp: stampAt(9),
-        supersedes: [],
-      }),
-    );
+    recorded.apply(a, 2, drop("x", SUCCESSOR));
     recorded.apply(b, 4, put("y"));
     expect(recorded.holder("x")).toBe(undefined);
   });
@@ -274,19 +273,7 @@ describe("the name table", () => {
       put("x", { serial: 7, atMs: 9, supersedes: [{ owner: a, id: 1, how: "takenOver" }] }),
     );
     recorded.apply(b, 5, drop("x"));
-    recorded.apply(
-      a,
-      2,
-      drop("x", {
-        owner: b,
-        id: 4,
-        sequence: 4,
-        serial: 7,
-        meta: Value.undefined,
-        stamp: stampAt(9),
-        supersedes: [],
-      }),
-    );
+    recorded.apply(a, 2, drop("x", SUCCESSOR));
     expect(recorded.holder("x")).toBe(undefined);
   });
 

@@ -7,6 +7,15 @@ function duplicates(cluster: Cluster, on: SimulatedNode): string[] {
   return cluster.of("duplicate", on).map(({ effect }) => effect.other);
 }
 
+/** One node, and a first one of the name that is at stake. */
+function beside(): { readonly cluster: Cluster; readonly other: SimulatedNode; readonly old: SimulatedNode } {
+  const cluster = new Cluster();
+  const other = cluster.start("other");
+  const old = cluster.start("web");
+  cluster.run(1_500);
+  return { cluster, other, old };
+}
+
 describe("a node that restarts", () => {
   test("takes the place of its predecessor within moments", () => {
     const cluster = new Cluster();
@@ -27,40 +36,31 @@ describe("a node that restarts", () => {
   });
 
   test("takes the place of a suspect at once, first the one down, then the other up", () => {
-    const cluster = new Cluster();
-    const [other] = cluster.startMany(1);
-    const old = cluster.start("web");
-    cluster.run(1_500);
+    const { cluster, other, old } = beside();
     cluster.freeze(old);
     cluster.run(5_000);
     cluster.happenings.length = 0;
     cluster.start("web", { replaces: true });
     cluster.run(20);
     const seen = cluster.happenings.filter(
-      ({ on, effect }) => on === other?.id && ["up", "down"].includes(effect.kind),
+      ({ on, effect }) => on === other.id && ["up", "down"].includes(effect.kind),
     );
     expect(seen.map(({ effect }) => effect.kind)).toEqual(["down", "up"]);
   });
 
   test("without having made sure that it is alone leaves its predecessor to be found like any other", () => {
-    const cluster = new Cluster();
-    const [other] = cluster.startMany(1);
-    const old = cluster.start("web");
-    cluster.run(1_500);
+    const { cluster, other, old } = beside();
     cluster.freeze(old);
     cluster.run(5_000);
     cluster.start("web", { replaces: false });
     cluster.run(1_000);
-    expect(other?.membership.peer(old.id)?.state).toBe("suspect");
+    expect(other.membership.peer(old.id)?.state).toBe("suspect");
     cluster.run(4_000);
-    expect(other?.membership.downCause(old.id)).toBe("silent");
+    expect(other.membership.downCause(old.id)).toBe("silent");
   });
 
   test("does not end a live node that merely has its name", () => {
-    const cluster = new Cluster();
-    const [other] = cluster.startMany(1);
-    const old = cluster.start("web");
-    cluster.run(1_500);
+    const { cluster, other, old } = beside();
     cluster.start("web", { replaces: true });
     cluster.run(3_000);
     expect(cluster.of("down", other).filter(({ effect }) => effect.node === old.id)).toEqual([]);
@@ -69,17 +69,14 @@ describe("a node that restarts", () => {
 
 describe("two live nodes of one name", () => {
   test("the earlier stays, the later is told to close, wherever they meet", () => {
-    const cluster = new Cluster();
-    const [other] = cluster.startMany(1);
-    const old = cluster.start("web");
-    cluster.run(1_500);
+    const { cluster, other, old } = beside();
     const young = cluster.start("web", { replaces: true });
     cluster.run(200);
     expect(duplicates(cluster, young)).toEqual([old.id]);
     expect(duplicates(cluster, old)).toEqual([]);
     expect(young.membership.deadlineMs).toBeUndefined();
-    expect(other?.up).toEqual([old.id]);
-    expect(other?.membership.downCause(young.id)).not.toBe("silent");
+    expect(other.up).toEqual([old.id]);
+    expect(other.membership.downCause(young.id)).not.toBe("silent");
   });
 
   test("started together: one of them stays", () => {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { realClock } from "../node/real-clock.ts";
+import type { Diagram } from "../sim/diagram.ts";
 import { svgOf } from "../sim/diagram-svg.ts";
 import { type Plan, parsePlan } from "../sim/plan.ts";
 import { reportOf, textOfReport } from "../sim/report.ts";
@@ -73,7 +74,7 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
   const { events, hash, marks, violation } = await TIERS[tier].run(plan);
   if (violation === undefined) {
     const text = json
-      ? JSON.stringify({ seed: plan.seed, events, hash, marks }, null, 2)
+      ? JSON.stringify({ tier, seed: plan.seed, events, hash, marks }, null, 2)
       : `Plan ${plan.seed}: no rule was broken in ${events} events (${hash})`;
     process.stdout.write(`${text}\n`);
     return 0;
@@ -84,7 +85,7 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
     process.stdout.write(`${violation.invariant}: ${violation.seen}\n`);
     return 1;
   }
-  if (svg !== undefined) writeFileSync(svg, svgOf(report.diagram));
+  if (svg !== undefined) writePicture(svg, report.diagram);
   const { seed, invariant, seen, atMs } = report;
   const found = { tier, seed, invariant, seen, atMs, plan: report.plan };
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : textOfReport(report, file)}\n`);
@@ -92,11 +93,30 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
 }
 
 function readPlan(file: string): Plan {
+  let text: string;
   try {
-    return parsePlan(readFileSync(file, "utf8"));
+    text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`${file} is no plan: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`--plan cannot be read: ${messageOf(error)}`);
   }
+  try {
+    return parsePlan(text);
+  } catch (error) {
+    throw new UsageError(`${file} is no plan: ${messageOf(error)}`);
+  }
+}
+
+function writePicture(file: string, diagram: Diagram): void {
+  try {
+    writeFileSync(file, svgOf(diagram));
+  } catch (error) {
+    // The failure itself is still to be told.
+    process.stderr.write(`--svg cannot be written: ${messageOf(error)}\n`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 main().then(

@@ -148,6 +148,9 @@ export const planSchema = z.object({
 });
 export type Plan = z.infer<typeof planSchema>;
 
+/** @throws SyntaxError when it is no JSON; Error saying what is wrong where when it is no plan */
 export function parsePlan(text: string): Plan {
-  return planSchema.parse(JSON.parse(text));
+  const read = planSchema.safeParse(JSON.parse(text));
+  if (read.success) return read.data;
+  throw new Error(z.prettifyError(read.error));
 }

@@ -31,6 +31,9 @@ const DEFAULT_SEEDS = 1_000;
 const MOST_SEEDS = 1_000_000_000;
 const MOST_JOBS = 256;
 
+/** Options that say nothing of one run. */
+const MANY = ["seeds", "from", "jobs"] as const;
+
 /** What was asked for cannot be done. The message says why: no stack is needed. */
 export class UsageError extends Error {}
 
@@ -46,6 +49,11 @@ export function readOptions(argv: readonly string[]): SimOptions | undefined {
   if (!isTier(tier)) throw usage(`no tier is called ${JSON.stringify(tier)}`);
   if (svg !== undefined && seed === undefined && plan === undefined)
     throw usage("--svg draws one run: --seed or --plan says which");
+  if (seed !== undefined && plan !== undefined)
+    throw usage("--seed and --plan each say which run: one of them is right");
+  const forMany = MANY.find((option) => values[option] !== undefined);
+  if (forMany !== undefined && (seed !== undefined || plan !== undefined))
+    throw usage(`--${forMany} is for many runs, and --${seed === undefined ? "plan" : "seed"} asks for one`);
   return {
     seeds: readNumber("seeds", values.seeds, DEFAULT_SEEDS, 1, MOST_SEEDS),
     from: readNumber("from", values.from, 0, 0, MOST_SEEDS),

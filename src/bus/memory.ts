@@ -128,11 +128,18 @@ export class MemoryNetwork {
     this.#partition = undefined;
   }
 
-  /** As `partition`, but several may hold at once, and those not mentioned are cut off from nobody. Returns what ends it. */
-  cut(groups: readonly (readonly string[])[], options: { readonly blackHole?: boolean } = {}): () => void {
+  /**
+   * As `partition`, but several may hold at once, and those not mentioned are cut off from nobody, unless they are `apart`.
+   * Returns what ends it.
+   */
+  cut(
+    groups: readonly (readonly string[])[],
+    options: { readonly blackHole?: boolean; readonly apart?: boolean } = {},
+  ): () => void {
     const sides = sidesOf(groups);
+    const isPart = (name: string): boolean => options.apart === true || sides.has(name);
     const cut: Cut = {
-      parts: (left, right) => sides.has(left) && sides.has(right) && sides.get(left) !== sides.get(right),
+      parts: (left, right) => isPart(left) && isPart(right) && sides.get(left) !== sides.get(right),
       isBlackHole: options.blackHole === true,
     };
     this.#cuts.add(cut);

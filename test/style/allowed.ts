@@ -20,5 +20,11 @@ export const ALLOWED: readonly Allowance[] = [
     ["import of a program, (top) -> sim"],
     "the simulator's own entrance for users, `rollcall/testing`: nothing in src imports it",
   ),
+  ...allow("src/sim/leaks.ts", ["hrtime"], "names what must not be used while a simulation runs"),
+  ...allow(
+    "src/sim/shell/guard.ts",
+    ["node:timers", "setImmediate"],
+    "takes the place of timers while a simulation runs, and waits for promises by the one that it put aside",
+  ),
   ...allow("src/cli/demo.ts", ["node:events"], "waits for a server of Node's own to listen and to close"),
 ];

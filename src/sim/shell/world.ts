@@ -4,8 +4,8 @@ import { VirtualClock } from "../../kernel/virtual-clock.ts";
 import { launch } from "../../node/launch.ts";
 import type { Logger } from "../../node/logger.ts";
 import { type NodeOptions, parseOptions } from "../../node/options.ts";
-import { realClock } from "../../node/real-clock.ts";
 import type { ClusterNode } from "../../node/types.ts";
+import { drained } from "./guard.ts";
 import { OwnClock } from "./own-clock.ts";
 
 export interface ShellWorldOptions {
@@ -194,11 +194,6 @@ export class ShellWorld {
         this.tell(name, `logs (${level}): ${message} ${shown(details)}`);
     return { debug: () => {}, info: write("info"), warn: write("warn"), error: write("error") };
   }
-}
-
-/** When all promises have run as far as they can: their queue, and that of `nextTick`, are empty before an immediate runs. */
-function drained(): Promise<void> {
-  return new Promise((resolve) => realClock.endOfTurn(resolve));
 }
 
 function shown(details: object): string {

@@ -1,15 +1,17 @@
 import { InvalidArgumentError } from "../../kernel/errors.ts";
+import { parseOptions } from "../../node/options.ts";
 import { Guard } from "../shell/guard.ts";
 import { ShellWorld } from "../shell/world.ts";
+import { checkCount, checkKeys, checkMs } from "./arguments.ts";
 import { SimulationFailedError, type SimulationLine } from "./failure.ts";
 import { type SimulatedNodeOptions, Simulation } from "./simulation.ts";
 
 export interface SimulateOptions {
   /** How many seeds to run: 1, 2, 3 and so on. Default: 100. */
   readonly seeds?: number;
-  /** Runs this seed alone: that of a failure. */
+  /** Runs this seed alone, whatever `seeds` says: that of a failure, or any text. */
   readonly seed?: string;
-  /** How many nodes there are when the workload begins. They are called `n1`, `n2` and so on. Default: 3. */
+  /** How many nodes there are when the workload begins, 100 at most. They are called `n1`, `n2` and so on. Default: 3. */
   readonly nodes?: number;
   /** For every node: its resolver, limits, times, secret. Their log lines go into the log of the simulation. */
   readonly options?: SimulatedNodeOptions;
@@ -39,12 +41,24 @@ const HOUR_MS = 3_600_000;
 /** For nodes to join, and to stop. */
 const PATIENCE_MS = 120_000;
 
+const KNOWN = {
+  seeds: true,
+  seed: true,
+  nodes: true,
+  options: true,
+  delayMs: true,
+  withinMs: true,
+  workload: true,
+  check: true,
+} as const satisfies Record<keyof SimulateOptions, true>;
+
 /** Those who wait for their turn: while a simulation runs it takes the place of real time in this OS process. */
 let line: Promise<unknown> = Promise.resolve();
 
 /**
  * Runs a workload on simulated clusters, once for each seed. Each is a different one: who hears what first, how long frames take,
- * and whatever the workload leaves to `simulation.random()`. Stops at the first seed that fails.
+ * and whatever the workload leaves to `simulation.random()`. Stops at the first seed that fails. Simulations of one OS process
+ * run one after another, for each takes the place of real time in all of it.
  *
  * ```ts
  * await simulate({
@@ -70,9 +84,8 @@ export function simulate(options: SimulateOptions): Promise<SimulationReport> {
 }
 
 async function runAll(options: SimulateOptions): Promise<SimulationReport> {
+  check(options);
   const { seed, seeds = DEFAULT_SEEDS, nodes = DEFAULT_NODES } = options;
-  checkCount("seeds", seeds, Number.MAX_SAFE_INTEGER);
-  checkCount("nodes", nodes, MOST_NODES);
   const all = seed === undefined ? Array.from({ length: seeds }, (_, index) => String(index + 1)) : [seed];
   let events = 0;
   let virtualMs = 0;
@@ -82,6 +95,20 @@ async function runAll(options: SimulateOptions): Promise<SimulationReport> {
     virtualMs += world.nowMs;
   }
   return { seeds: all.length, events, virtualMs };
+}
+
+function check(options: SimulateOptions): void {
+  checkKeys(options, KNOWN);
+  const { seed, seeds = DEFAULT_SEEDS, nodes = DEFAULT_NODES, delayMs, withinMs, workload } = options;
+  if (seed !== undefined && (typeof seed !== "string" || seed === ""))
+    throw new InvalidArgumentError("seed", seed, "a text, such as that of a failure");
+  checkCount("seeds", seeds, Number.MAX_SAFE_INTEGER);
+  checkCount("nodes", nodes, MOST_NODES);
+  if (withinMs !== undefined) checkMs("withinMs", withinMs, 1);
+  if (delayMs !== undefined) checkMs("delayMs[1]", delayMs[1], checkMs("delayMs[0]", delayMs[0]));
+  if (typeof workload !== "function")
+    throw new InvalidArgumentError("workload", workload, "a function of the simulation");
+  parseOptions({ ...options.options, cluster: "simulated", name: "n1" });
 }
 
 async function runOne(seed: string, nodes: number, options: SimulateOptions): Promise<ShellWorld> {
@@ -138,11 +165,6 @@ async function settled(world: ShellWorld, withinMs: number, promise: Promise<voi
   promise.catch(() => {});
   if (await world.runUntilSettled(promise, withinMs)) return promise;
   throw new Error(
-    `not done after ${withinMs} ms of virtual time: does it wait for a node that was killed, or for real time?`,
+    `not done after ${withinMs} ms of virtual time: does it wait for a node that was killed, for real time, or for a simulation of its own?`,
   );
-}
-
-function checkCount(name: string, value: number, most: number): void {
-  if (!Number.isInteger(value) || value < 1 || value > most)
-    throw new InvalidArgumentError(name, value, `a whole number from 1 to ${most}`);
 }

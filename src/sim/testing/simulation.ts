@@ -4,6 +4,7 @@ import type { NodeOptions } from "../../node/options.ts";
 import type { ClusterNode } from "../../node/types.ts";
 import type { Member, ShellWorld } from "../shell/world.ts";
 import { differences } from "./agreement.ts";
+import { checkMs } from "./arguments.ts";
 
 /** A node of the simulation, or its name. */
 export type SimulatedNode = ClusterNode | string;
@@ -27,8 +28,9 @@ const STEADY_MS = 3_000;
  * A cluster of real nodes on a simulated bus, in virtual time: hours pass in milliseconds, and the same seed does the same every
  * time. Time passes whenever everybody waits. What lasts (a partition, a clog, a pause) lasts until `heal()`.
  *
- * Handlers, resolvers and workloads take time and chance from here: `sleep`, `nowMs` and `random`. `Date.now`, `Math.random`,
- * `setTimeout` and the like throw when they are called by code that is not in an installed package.
+ * Handlers, resolvers and workloads take time and chance from here: `sleep`, `nowMs` and `random`. `new Date()`, `Math.random`,
+ * `setTimeout` and the like throw when they are called by code that is not in an installed package; of what code took hold of
+ * before the simulation began, nothing is known here.
  */
 export class Simulation {
   /** What chance depends on: print it, and the run can be had again. */
@@ -68,8 +70,13 @@ export class Simulation {
     return list[Math.floor(this.random() * list.length)] as T;
   }
 
-  /** Resolves when so many milliseconds of virtual time have passed. */
+  /**
+   * Resolves when so many milliseconds of virtual time have passed.
+   *
+   * @throws InvalidArgumentError
+   */
   sleep(ms: number): Promise<void> {
+    checkMs("ms", ms);
     return new Promise((resolve) => this.#world.clock.after(ms, resolve));
   }
 
@@ -87,7 +94,7 @@ export class Simulation {
     condition: () => boolean | Promise<boolean>,
     options: WaitInSimulation = {},
   ): Promise<void> {
-    const { withinMs = DEFAULT_WITHIN_MS } = options;
+    const withinMs = checkMs("withinMs", options.withinMs ?? DEFAULT_WITHIN_MS);
     const endsAtMs = this.nowMs + withinMs;
     while (!(await condition())) {
       if (this.nowMs >= endsAtMs) throw new TimeoutError("eventually", withinMs);
@@ -102,7 +109,7 @@ export class Simulation {
    * @throws Error saying what still differs when that does not come about in time
    */
   async settle(options: WaitInSimulation = {}): Promise<void> {
-    const { withinMs = DEFAULT_WITHIN_MS } = options;
+    const withinMs = checkMs("withinMs", options.withinMs ?? DEFAULT_WITHIN_MS);
     const endsAtMs = this.nowMs + withinMs;
     for (let sinceMs = this.nowMs; this.nowMs - sinceMs < STEADY_MS; await this.sleep(COMPARE_EVERY_MS)) {
       const found = differences(this.#world.present);
@@ -113,40 +120,51 @@ export class Simulation {
     }
   }
 
-  /** Cuts the network between these groups of nodes; a node that is in none is in a group of its own with the others left. */
+  /**
+   * Cuts the network between these sides; nodes that are in none, those that start later included, are one more side together.
+   * A cut does not end an earlier one: both hold.
+   */
   partition(...sides: readonly (readonly SimulatedNode[])[]): void {
     const names = sides.map((side) => side.map(nameOf));
     this.log(`partition: ${names.map((side) => side.join(", ")).join(" | ")}`);
-    const rest = this.#world.present.map(({ name }) => name).filter((name) => !names.flat().includes(name));
-    this.#lasting.add(this.#world.network.cut([...names, rest]));
+    this.#lasting.add(this.#world.network.cut(names, { apart: true }));
   }
 
-  /** What `from` sends takes so much longer to reach `to`, in milliseconds. */
+  /**
+   * What `from` sends takes so much longer to reach `to`, in milliseconds.
+   *
+   * @throws InvalidArgumentError, as all that takes a node does where none of that name runs
+   */
   clog(from: SimulatedNode, to: SimulatedNode, byMs: number): void {
-    this.log(`clog: ${nameOf(from)} to ${nameOf(to)}, by ${byMs} ms`);
-    this.#lasting.add(this.#world.network.clog(nameOf(from), nameOf(to), byMs));
+    const names = [this.#member(from).name, this.#member(to).name] as const;
+    checkMs("byMs", byMs);
+    this.log(`clog: ${names.join(" to ")}, by ${byMs} ms`);
+    this.#lasting.add(this.#world.network.clog(...names, byMs));
   }
 
   /** What `from` sends does not reach `to`, without a word. */
   deafen(from: SimulatedNode, to: SimulatedNode): void {
-    this.log(`deafen: ${nameOf(to)} to ${nameOf(from)}`);
-    this.#lasting.add(this.#world.network.deafen(nameOf(from), nameOf(to)));
+    const names = [this.#member(from).name, this.#member(to).name] as const;
+    this.log(`deafen: what ${names.join(" sends to ")} is lost`);
+    this.#lasting.add(this.#world.network.deafen(...names));
   }
 
   /** The node's connection to the bus drops; with `noticeAfterMs` it is lost, and the node does not know for so long. */
   disconnect(node: SimulatedNode, options: { readonly noticeAfterMs?: number } = {}): void {
-    const name = nameOf(node);
+    const { name } = this.#member(node);
+    const noticeAfterMs = checkMs("noticeAfterMs", options.noticeAfterMs ?? 0);
     this.log(`disconnect: ${name}`);
     const { network, clock } = this.#world;
     network.disconnectUnnoticed(name);
-    if (options.noticeAfterMs === undefined) network.noticeDrop(name);
-    else clock.after(options.noticeAfterMs, () => network.noticeDrop(name));
+    if (noticeAfterMs === 0) network.noticeDrop(name);
+    else clock.after(noticeAfterMs, () => network.noticeDrop(name));
     this.#lasting.add(() => network.reconnect(name));
   }
 
   reconnect(node: SimulatedNode): void {
-    this.log(`reconnect: ${nameOf(node)}`);
-    this.#world.network.reconnect(nameOf(node));
+    const { name } = this.#member(node);
+    this.log(`reconnect: ${name}`);
+    this.#world.network.reconnect(name);
   }
 
   /** The node's OS process stands still, as by SIGSTOP: it reads nothing, and its timers do not fire. */
@@ -174,11 +192,17 @@ export class Simulation {
 
   /** Starts a node of this name; one that runs is killed in the same moment. Resolves when it has joined. */
   restart(node: SimulatedNode): Promise<ClusterNode> {
-    return this.start(nameOf(node));
+    return this.#world.start(nameOf(node), this.#options).started;
   }
 
-  /** Starts one more node. Resolves when it has joined. */
-  start(name: string): Promise<ClusterNode> {
+  /**
+   * Starts one more node. Resolves when it has joined.
+   *
+   * @throws InvalidArgumentError when one of this name runs
+   */
+  async start(name: string): Promise<ClusterNode> {
+    if (this.#world.at(name) !== undefined)
+      throw new InvalidArgumentError("name", name, "a name that no node has: restart() takes one's place");
     return this.#world.start(name, this.#options).started;
   }
 

@@ -7,6 +7,8 @@ import * as rollcall from "../../src/index.ts";
 import { RunningNode } from "../../src/node/running-node.ts";
 import { ScopeGroups } from "../../src/node/scope-groups.ts";
 import { ScopeNames } from "../../src/node/scope-names.ts";
+import { Simulation } from "../../src/sim/testing/simulation.ts";
+import * as testing from "../../src/testing.ts";
 import { eventually } from "../support/eventually.ts";
 import { Programs } from "../support/program.ts";
 
@@ -25,6 +27,28 @@ export async function part(node: ClusterNode, worker: Process, other: Process, p
 ${part}}
 `;
 }
+
+function isTold(name: string, text: string): boolean {
+  return new RegExp(`\`(node\\.)?${name}[\`(<]`).test(text);
+}
+
+/** Whether it stands in a list of fields there. */
+function isField(name: string, text: string): boolean {
+  return new RegExp(`\`\\{ [^\`]*\\b${name}\\b[^\`]*\\}\``).test(text);
+}
+
+const SIMULATE_OPTIONS: Record<keyof testing.SimulateOptions, true> = {
+  seeds: true,
+  seed: true,
+  nodes: true,
+  options: true,
+  delayMs: true,
+  withinMs: true,
+  workload: true,
+  check: true,
+};
+const REPORT: Record<keyof testing.SimulationReport, true> = { seeds: true, events: true, virtualMs: true };
+const LINE: Record<keyof testing.SimulationLine, true> = { atMs: true, who: true, what: true };
 
 describe("the reference", () => {
   let programs: Programs;
@@ -60,12 +84,27 @@ describe("the reference", () => {
   });
 
   test("leaves out nothing that is exported, and no method", () => {
-    const methods = [RunningNode, ScopeNames, ScopeGroups].flatMap(({ prototype }) =>
+    const methods = [RunningNode, ScopeNames, ScopeGroups, Simulation].flatMap(({ prototype }) =>
       Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor"),
     );
     expect(methods.length).toBeGreaterThan(35);
     const names = [...Object.keys(rollcall).filter((name) => name !== "RollcallError"), ...methods];
-    const missing = names.filter((name) => !new RegExp(`\`(node\\.)?${name}[\`(<]`).test(REFERENCE));
-    expect(missing).toEqual([]);
+    expect(names.filter((name) => !isTold(name, REFERENCE))).toEqual([]);
+  });
+
+  test("leaves out nothing of `rollcall/testing`: no export, no type, no option", () => {
+    const [, section = ""] = /\n## Testing\n([\s\S]*?)\n## /.exec(REFERENCE) ?? [];
+    const exported = readFileSync("src/testing.ts", "utf8").matchAll(/\{([^}]+)\}/g);
+    const names = [...exported].flatMap(([, list = ""]) => list.match(/\w+/g) ?? []);
+    expect(names).toEqual(expect.arrayContaining([...Object.keys(testing), "SimulateOptions", "Simulation"]));
+    const told = [
+      ...names.filter((name) => name !== "type"),
+      ...Object.keys(SIMULATE_OPTIONS),
+      ...Object.getOwnPropertyNames(Simulation.prototype).filter((name) => name !== "constructor"),
+    ];
+    expect(told.length).toBeGreaterThan(30);
+    expect(told.filter((name) => !isTold(name, section))).toEqual([]);
+    const fields = [...Object.keys(REPORT), ...Object.keys(LINE)];
+    expect(fields.filter((name) => !isField(name, section))).toEqual([]);
   });
 });

@@ -149,6 +149,7 @@ export class Claims<T> {
   }
 
   tick(nowMs: number): void {
+    if (this.#open.size === 0) return;
     for (const open of [...this.#open.values()]) {
       const asked = open.arbiters[open.granted];
       if (asked === undefined || asked === this.#port.self) continue;

@@ -159,6 +159,7 @@ export class ClashDecider {
   }
 
   tick(nowMs: number): void {
+    if (this.#decisions.size === 0) return;
     for (const decision of [...this.#decisions.values()]) {
       switch (decision.phase) {
         case "waiting":

@@ -113,6 +113,7 @@ export class Accusations {
   }
 
   probeDue(nowMs: number): void {
+    if (this.#accused.size === 0) return;
     for (const peer of [...this.#accused]) {
       const everyMs = this.#probeEvery(peer);
       const { evidence } = peer;
@@ -129,6 +130,7 @@ export class Accusations {
   }
 
   judgeDue(nowMs: number): void {
+    if (this.#accused.size === 0) return;
     const gone: Peer[] = [];
     for (const peer of this.#accused) {
       const { evidence } = peer;

@@ -43,6 +43,8 @@ export interface MonitorCounts {
   readonly repairs: number;
 }
 
+const NONE: readonly MonitorEffect[] = [];
+
 type Target = { readonly node: NodeId; readonly pid: Pid | undefined };
 
 /**
@@ -89,7 +91,7 @@ export class Monitors {
   }
 
   step(input: MonitorInput, now: Now): readonly MonitorEffect[] {
-    this.#out = [];
+    if (this.#out.length > 0) this.#out = [];
     this.#nowMs = now.monotonicMs;
     switch (input.kind) {
       case "watch":
@@ -128,7 +130,7 @@ export class Monitors {
         this.#tick();
         break;
     }
-    return this.#out;
+    return this.#out.length === 0 ? NONE : this.#out;
   }
 
   #watch(monitor: number, pid: Pid): void {

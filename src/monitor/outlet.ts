@@ -2,6 +2,9 @@ import type { NodeId } from "../kernel/ids.ts";
 import type { MembershipEffect } from "./membership-types.ts";
 import type { MembershipMessage } from "./protocol.ts";
 
+/** What most steps have to show. */
+const NONE: readonly MembershipEffect[] = [];
+
 /** Collects the effects of one step. While the bus is away nothing is sent: what it takes then is lost, and comes too late. */
 export class Outlet {
   connected = false;
@@ -9,6 +12,7 @@ export class Outlet {
 
   /** What was collected since the last time. */
   take(): readonly MembershipEffect[] {
+    if (this.#effects.length === 0) return NONE;
     const effects = this.#effects;
     this.#effects = [];
     return effects;

@@ -21,6 +21,9 @@ export interface NodeMachineOptions {
   readonly versions?: { readonly min: number; readonly max: number };
 }
 
+/** What many steps have to show: most of those in which only time has passed. */
+const NONE: readonly NodeEffect[] = [];
+
 /** The whole of a node's rules: membership, monitors and scopes, put together. It holds no rule of its own but the wiring. */
 export class NodeMachine implements NodeMachinePort {
   readonly id: NodeId;
@@ -126,6 +129,7 @@ export class NodeMachine implements NodeMachinePort {
       this.#ready = true;
       this.#emit({ kind: "ready" });
     }
+    if (this.#effects.length === 0) return NONE;
     const effects = this.#effects;
     this.#effects = [];
     return effects;

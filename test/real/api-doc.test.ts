@@ -7,6 +7,7 @@ import * as rollcall from "../../src/index.ts";
 import { RunningNode } from "../../src/node/running-node.ts";
 import { ScopeGroups } from "../../src/node/scope-groups.ts";
 import { ScopeNames } from "../../src/node/scope-names.ts";
+import { SIMULATE_OPTIONS } from "../../src/sim/testing/simulate.ts";
 import { Simulation } from "../../src/sim/testing/simulation.ts";
 import * as testing from "../../src/testing.ts";
 import { eventually } from "../support/eventually.ts";
@@ -37,16 +38,6 @@ function isField(name: string, text: string): boolean {
   return new RegExp(`\`\\{ [^\`]*\\b${name}\\b[^\`]*\\}\``).test(text);
 }
 
-const SIMULATE_OPTIONS: Record<keyof testing.SimulateOptions, true> = {
-  seeds: true,
-  seed: true,
-  nodes: true,
-  options: true,
-  delayMs: true,
-  withinMs: true,
-  workload: true,
-  check: true,
-};
 const REPORT: Record<keyof testing.SimulationReport, true> = { seeds: true, events: true, virtualMs: true };
 const LINE: Record<keyof testing.SimulationLine, true> = { atMs: true, who: true, what: true };
 

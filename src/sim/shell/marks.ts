@@ -1,3 +1,5 @@
+import { RESOLVERS } from "../plan.ts";
+
 /*
  * What runs on whole nodes have to come by, as far as programs can see it or nodes count it. As in `../marks.ts`, a mark that
  * none reaches says that the plans have become too tame for some rule.
@@ -38,7 +40,6 @@ const OFTEN = [
   "call fails: CALL_FAILED",
   "call fails: NODE_DOWN",
   "call fails: TIMEOUT",
-  "clash shown to a resolver that is oldest",
   "done: register",
   "done: takeover",
   "done: transfer",
@@ -69,13 +70,6 @@ const SOMETIMES = [
   "a verdict is told: keep none",
   "a verdict is told: keep one, notify",
   "call fails: NO_SUCH_PROCESS",
-  "clash shown to a resolver that is junk",
-  "clash shown to a resolver that is moody",
-  "clash shown to a resolver that is never",
-  "clash shown to a resolver that is newest",
-  "clash shown to a resolver that is none",
-  "clash shown to a resolver that is notify",
-  "clash shown to a resolver that is throws",
   "mended: monitors.repairs",
   "register fails: BUS_CLOSED",
   "register fails: TIMEOUT",
@@ -85,4 +79,8 @@ const SOMETIMES = [
   "update fails: NODE_DOWN",
 ] as const;
 
-export const EXPECTED_SHELL_MARKS: readonly string[] = [...OFTEN, ...SOMETIMES];
+export const EXPECTED_SHELL_MARKS: readonly string[] = [
+  ...OFTEN,
+  ...SOMETIMES,
+  ...RESOLVERS.map((mood) => `clash shown to a resolver that is ${mood}`),
+];

@@ -41,7 +41,8 @@ const HOUR_MS = 3_600_000;
 /** For nodes to join, and to stop. */
 const PATIENCE_MS = 120_000;
 
-const KNOWN = {
+/** Their names. */
+export const SIMULATE_OPTIONS = {
   seeds: true,
   seed: true,
   nodes: true,
@@ -98,7 +99,7 @@ async function runAll(options: SimulateOptions): Promise<SimulationReport> {
 }
 
 function check(options: SimulateOptions): void {
-  checkKeys(options, KNOWN);
+  checkKeys(options, SIMULATE_OPTIONS);
   const { seed, seeds = DEFAULT_SEEDS, nodes = DEFAULT_NODES, delayMs, withinMs, workload } = options;
   if (seed !== undefined && (typeof seed !== "string" || seed === ""))
     throw new InvalidArgumentError("seed", seed, "a text, such as that of a failure");

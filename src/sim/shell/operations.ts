@@ -112,6 +112,8 @@ export class Operations {
       if (nodeOfPid(pid) !== node.id) this.#record.mark(`${kind} for a process of another node`);
       // Granted while its node was stopping.
       if (member.state !== "running") return;
+      // It may have ended before its registration was answered.
+      if (!this.#programs.isRunning(pid)) return;
       const seen = names.whereis(name)?.pid;
       if (this.#record.isCalm && this.#isPlain(name) && seen !== undefined && seen !== pid)
         this.#record.fail(

@@ -150,11 +150,13 @@ export class NameTable {
 
   namesOf(pid: Pid): readonly string[] {
     const owner = nodeOfPid(pid);
-    const names = this.#owners.get(owner)?.bySerial.get(serialOfPid(pid));
-    const all = names === undefined ? [] : typeof names === "string" ? [names] : [...names];
-    return all.filter((name) => {
+    const serial = serialOfPid(pid);
+    const written = this.#owners.get(owner)?.bySerial.get(serial);
+    const names = new Set(typeof written === "string" ? [written] : written);
+    for (const told of this.#provisional.get(owner)?.values() ?? []) names.add(told.name);
+    return [...names].filter((name) => {
       const holder = this.holder(name);
-      return holder !== undefined && holder.owner === owner && holder.serial === serialOfPid(pid);
+      return holder !== undefined && holder.owner === owner && holder.serial === serial;
     });
   }
 
@@ -409,11 +411,13 @@ export class NameTable {
       return { kind: "ended", reason: { kind: "nameClash", name: before.name, winner: pidOf(after) } };
     }
     // 1. Two hold the name, and the older shows. 2. It is released. 3. The younger shows, which took nothing from it.
+    const left = this.entryOf(before.owner, before.name);
     const endedItself =
-      before.owner !== after.owner &&
-      (this.entryOf(before.owner, before.name) === undefined || this.#ended.has(before));
+      before.owner !== after.owner && (left === undefined || left.serial === 0 || this.#ended.has(before));
     if (how === undefined && (end.kind === "ended" || endedItself)) return end;
-    return { kind: "takenOver", by: pidOf(after) };
+    const taken: NameEnd = { kind: "takenOver", by: pidOf(after) };
+    // 1. Three hold the name. 2. The first loses a clash to the second. 3. The third, which is older than that, shows.
+    return how === undefined ? this.#reasonGone(before, taken) : taken;
   }
 
   #reasonGone(before: NameEntry, end: NameEnd): NameEnd {
@@ -426,8 +430,8 @@ export class NameTable {
   #countHeld(entry: NameEntry | undefined, by: number): void {
     if (entry === undefined) return;
     this.#held += by;
-    const table = this.#owners.get(entry.owner);
-    if (table !== undefined) table.held += by;
+    // Its owner may not have written anything yet, as far as is known here: it is told of ahead.
+    this.#table(entry.owner).held += by;
   }
 }
 

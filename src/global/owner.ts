@@ -104,6 +104,11 @@ export class Owner {
       return false;
     }
     const former = this.entry(command.name);
+    if (command.kind === "transfer" && former === undefined) {
+      // 1. The claim is under way. 2. The holder ends. 3. The claim is granted before word of that has come to the arbiter.
+      this.#finish(task, { kind: "noSuchName" });
+      return false;
+    }
     const meta =
       command.kind === "transfer"
         ? (former?.meta ?? Value.undefined)

@@ -125,6 +125,28 @@ describe("a transfer that nobody waits for any more", () => {
   });
 });
 
+describe("a transfer whose holder ends before it is granted", () => {
+  // 1. a claims the name for its second process. 2. Its first one, which has it, ends. 3. The claim is granted by b, which has
+  // not heard of that. Nothing is left to be handed on: not the name, and not what was said of it.
+  test("finds nothing to hand on, and registers nothing", () => {
+    const { cluster, nodes, pids } = three("ended meanwhile");
+    const [a, b, c] = nodes;
+    const second = a.spawn();
+    for (const name of NAMES) a.register(name, pids[0]);
+    cluster.run(100);
+    cluster.slow(a, b, SLOW_MS);
+    cluster.slow(a, c, SLOW_MS);
+    for (const name of NAMES) a.transfer(name, second);
+    cluster.run(20);
+    const handedOn = NAMES.filter((name) => a.holder(name) === second);
+    a.exit(pids[0]);
+    cluster.run(5_000);
+    expect(handedOn.length).toBeLessThan(NAMES.length);
+    for (const node of nodes)
+      expect(NAMES.filter((name) => node.holder(name) !== undefined)).toEqual(handedOn);
+  });
+});
+
 describe("what is written in one turn", () => {
   function effectsOf(node: MachineNode, cluster: MachineCluster, names: readonly string[], pid: Pid) {
     const meta = Value.undefined;

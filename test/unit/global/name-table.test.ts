@@ -256,6 +256,39 @@ describe("the name table", () => {
     expect(recorded.changes).toEqual(["x: ->a", "x: a>b released"]);
   });
 
+  test("tells of a holder that became a tombstone beside a younger one that it was released", () => {
+    const recorded = new RecordedTable();
+    const supersedes = [{ owner: c, id: 1, how: "clashExit" }] as const;
+    recorded.apply(a, 1, put("x", { atMs: 1, supersedes }));
+    recorded.apply(b, 1, put("x", { atMs: 2 }));
+    recorded.apply(a, 2, put("x", { id: 1, serial: 0, atMs: 1, supersedes }));
+    expect(recorded.changes).toEqual(["x: ->a", "x: a>b released"]);
+  });
+
+  test("tells of the loser of a clash that it lost, though a third shows then, which took nothing from it", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x", { atMs: 1 }));
+    recorded.apply(b, 1, put("x", { atMs: 3 }));
+    recorded.apply(c, 1, put("x", { atMs: 2 }));
+    recorded.apply(b, 2, put("x", { id: 1, atMs: 3, supersedes: [{ owner: a, id: 1, how: "clashExit" }] }));
+    expect(recorded.holder("x")).toBe(makePid(c, 1));
+    expect(recorded.changes).toEqual(["x: ->a", "x: a>c ended"]);
+  });
+
+  test("counts a successor that is told ahead among its owner's and its process's names, once", () => {
+    const recorded = new RecordedTable();
+    recorded.apply(a, 1, put("x"));
+    const supersedes = [{ owner: a, id: 1, how: "takenOver" }] as const;
+    const told = { owner: b, id: 1, sequence: 1, serial: 7, meta: metaOf(1), stamp: stampAt(9), supersedes };
+    recorded.apply(a, 2, drop("x", told));
+    const { table } = recorded;
+    expect([table.count(a), table.count(b), table.namesOf(makePid(b, 7))]).toEqual([0, 1, ["x"]]);
+    recorded.apply(b, 1, put("x", { serial: 7, meta: 1, atMs: 9, supersedes }));
+    expect([table.count(a), table.count(b), table.namesOf(makePid(b, 7))]).toEqual([0, 1, ["x"]]);
+    table.purge(b, { kind: "released" });
+    expect([table.count(), table.count(b), table.namesOf(makePid(b, 7))]).toEqual([0, 0, []]);
+  });
+
   test("drops a successor whose owner's own log knows nothing of it any more", () => {
     const recorded = new RecordedTable();
     recorded.apply(a, 1, put("x"));

@@ -1,7 +1,7 @@
 import { SeededRandom } from "../kernel/random.ts";
 import { Draw } from "./draw.ts";
 import { type Fault, type Operation, type Plan, RESOLVERS } from "./plan.ts";
-import { drawCrowd, drawSplit } from "./workloads.ts";
+import { drawAssembly, drawCrowd, drawJams, drawMembers, drawSplit } from "./workloads.ts";
 
 type FaultKind = Fault["kind"];
 
@@ -55,6 +55,7 @@ export function generate(seed: string): Plan {
   const forSplit = new Draw(random.fork("split"));
   const split = isCalm || !forSplit.chance(0.4) ? undefined : drawSplit(forSplit, common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
+  const jams = isCalm ? drawJams(new Draw(random.fork("jams")), faults, common) : undefined;
   const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
   const bursts = drawBursts(new Draw(random.fork("bursts")), faults, {
     nodes,
@@ -68,16 +69,19 @@ export function generate(seed: string): Plan {
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
     operations: [
-      ...operations,
+      ...drawMembers(new Draw(random.fork("members")), operations, common),
+      ...drawAssembly(new Draw(random.fork("assembly")), common),
       ...(split?.operations ?? []),
       ...crowd,
       ...disputes,
       ...bursts,
+      ...(jams?.operations ?? []),
       ...drawMessages(new Draw(random.fork("messages")), { ...common, isDense: isCalm }),
     ].sort(byTime),
     faults: [
       ...faults,
       ...(split?.faults ?? []),
+      ...(jams?.faults ?? []),
       ...drawRepeats(new Draw(random.fork("repeats")), nodes, restAtMs),
     ].sort(byTime),
   };

@@ -50,6 +50,7 @@ const SOMETIMES = [
   "a caller gives up",
   "a clash of 3",
   "a dead node is given up: silent",
+  "a large group",
   "a monitor fires: nameClash",
   "a name ends: nodeDown, replaced",
   "a name ends: nodeDown, silent",

@@ -51,15 +51,32 @@ const operation = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("update"), ...at, node: place, name: z.string(), meta: z.number() }),
   z.object({ kind: z.literal("exit"), ...at, node: place, process: place }),
+  /** `with`: further processes in the same call, the same one more than once, too. Without metadata a member keeps what it has. */
   z.object({
     kind: z.literal("join"),
     ...at,
     node: place,
     group: z.string(),
     process: place,
+    with: z.array(place).max(16).optional(),
+    meta: z.number().optional(),
+  }),
+  z.object({
+    kind: z.literal("leave"),
+    ...at,
+    node: place,
+    group: z.string(),
+    process: place,
+    with: z.array(place).max(16).optional(),
+  }),
+  z.object({
+    kind: z.literal("updateMember"),
+    ...at,
+    node: place,
+    group: z.string(),
+    process: place,
     meta: z.number(),
   }),
-  z.object({ kind: z.literal("leave"), ...at, node: place, group: z.string(), process: place }),
   /** One process joins so many groups in one turn: more than one message can carry. */
   z.object({
     kind: z.literal("crowd"),

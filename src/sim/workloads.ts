@@ -3,6 +3,9 @@ import type { Fault, Operation, Plan } from "./plan.ts";
 
 type Shape = Pick<Plan, "nodes" | "processes" | "restAtMs">;
 
+/** More, and a newcomer may hear nobody for so long that it begins alone. */
+const MOST_JAMMED_MS = 90;
+
 /** How long after a heal clashes are still being decided. */
 const DECIDING_MS = 800;
 
@@ -72,6 +75,37 @@ function drawOneTrouble(draw: Draw, { nodes, restAtMs }: Shape, healedAtMs: numb
   }
 }
 
+/**
+ * A node comes or goes while what one says to another takes long, and while that one and a third ask for the same names: so that
+ * what the first asked of the former arbiter, or wrote, is under way still when the next arbiter is asked.
+ */
+export function drawJams(
+  draw: Draw,
+  moves: readonly Fault[],
+  { nodes, processes, restAtMs }: Shape,
+): { readonly operations: Operation[]; readonly faults: Fault[] } {
+  const operations: Operation[] = [];
+  const faults: Fault[] = [];
+  for (const [index, move] of moves.entries()) {
+    if ((move.kind !== "restart" && move.kind !== "depart") || draw.chance(0.3)) continue;
+    const from = draw.between(0, nodes - 1);
+    const to = (from + draw.between(1, nodes - 1)) % nodes;
+    const jamAtMs = Math.max(0, move.atMs - draw.between(30, 60));
+    const forMs = Math.min(restAtMs - jamAtMs, draw.between(150, 500));
+    faults.push({ kind: "clog", atMs: jamAtMs, forMs, from, to, byMs: draw.between(30, MOST_JAMMED_MS) });
+    for (let name = draw.between(4, 10); name > 0; name -= 1) {
+      const other = (from + draw.between(1, nodes - 1)) % nodes;
+      const atMs = Math.min(restAtMs, move.atMs + draw.between(-25, 40));
+      const laterMs = Math.min(restAtMs, atMs + draw.between(0, 80));
+      const process = draw.between(0, processes - 1);
+      const common = { kind: "register", name: `j${index}.${name}`, process } as const;
+      operations.push({ ...common, atMs, node: from, owner: from });
+      operations.push({ ...common, atMs: laterMs, node: other, owner: other });
+    }
+  }
+  return { operations, faults };
+}
+
 /** So many groups that a snapshot needs several messages, for whoever comes later. Rarely: they cost as much as ten runs. */
 export function drawCrowd(draw: Draw, { nodes, restAtMs }: Shape): Operation[] {
   if (!draw.chance(0.01)) return [];
@@ -79,4 +113,51 @@ export function drawCrowd(draw: Draw, { nodes, restAtMs }: Shape): Operation[] {
   return [
     { kind: "crowd", atMs, node: draw.between(0, nodes - 1), process: 0, groups: draw.between(1_050, 2_100) },
   ];
+}
+
+/**
+ * What is particular about groups: several processes join in one call, one of them more than once; a member joins again without
+ * saying anything of itself; and its metadata changes.
+ */
+export function drawMembers(
+  draw: Draw,
+  operations: readonly Operation[],
+  { processes, restAtMs }: Shape,
+): Operation[] {
+  return operations.flatMap((operation): Operation[] => {
+    if (operation.kind !== "join" && operation.kind !== "leave") return [operation];
+    const several = draw.chance(0.35)
+      ? Array.from({ length: draw.between(1, 2) }, () => draw.between(0, processes - 1))
+      : undefined;
+    const isSilent = draw.chance(0.3);
+    const isUpdated = draw.chance(0.4);
+    const laterMs = operation.atMs + draw.between(1, 2_000);
+    const meta = draw.between(4, 9);
+    const told: Operation =
+      operation.kind === "leave" || !isSilent
+        ? { ...operation, with: several }
+        : { ...operation, with: several, meta: undefined };
+    if (operation.kind === "leave" || !isUpdated || laterMs > restAtMs) return [told];
+    const { node, group, process } = operation;
+    return [told, { kind: "updateMember", atMs: laterMs, node, group, process, meta }];
+  });
+}
+
+/** A group of more members than are kept in a list, from all nodes; some leave it again, one by one. */
+export function drawAssembly(draw: Draw, { nodes, processes, restAtMs }: Shape): Operation[] {
+  const group = "all";
+  const isLarge = nodes * processes > 8;
+  if (!isLarge || !draw.chance(0.35)) return [];
+  const fromMs = draw.between(350, restAtMs - 1_000);
+  const everybody = Array.from({ length: processes }, (_, process) => process);
+  const joins = Array.from({ length: nodes }, (_, node): Operation => {
+    const atMs = fromMs + draw.between(0, 400);
+    return { kind: "join", atMs, node, group, process: draw.between(0, processes - 1), with: everybody };
+  });
+  const leaves = Array.from({ length: draw.between(2, 2 * nodes) }, (): Operation => {
+    const atMs = fromMs + draw.between(400, 1_000);
+    const node = draw.between(0, nodes - 1);
+    return { kind: "leave", atMs, node, group, process: draw.between(0, processes - 1) };
+  });
+  return [...joins, ...leaves];
 }

@@ -25,7 +25,7 @@ export class Agreement implements Invariant {
       this.#same("all nodes agree on the names", first, names, other, namesOf(other));
       this.#same("all nodes agree on the groups", first, groups, other, groupsOf(other));
     }
-    for (const [name, pid] of names) {
+    for (const { name, pid } of first.machine.names(DEFAULT_SCOPE)?.list() ?? []) {
       if (!this.#runs(pid)) this.#world.fail("no name is held by the dead", `${name} by ${pid}`);
     }
     this.#unionOfTheTruth(nodes, groups);
@@ -80,7 +80,9 @@ export class Agreement implements Invariant {
 
 function namesOf(node: SimNode): ReadonlyMap<string, string> {
   const reader = node.machine.names(DEFAULT_SCOPE);
-  return new Map([...(reader?.list() ?? [])].map(({ name, pid }) => [name, pid]));
+  return new Map(
+    [...(reader?.list() ?? [])].map(({ name, pid, revision, meta }) => [name, `${pid} ${revision} ${meta}`]),
+  );
 }
 
 function groupsOf(node: SimNode): ReadonlyMap<string, string> {

@@ -22,7 +22,7 @@ export class AtRest implements Invariant {
     }
     const lossFree = isCalm(world.plan);
     for (const node of world.present) {
-      const counters = node.machine.counters();
+      const { counters } = node;
       const [left] = leftHalfDone(counters);
       if (left !== undefined) world.fail("nothing is left half done", `${left} on ${node.id}`);
       for (const counter of REPAIRS) {

@@ -20,7 +20,7 @@ export class Clashes implements Invariant {
     this.#isCalm = isCalm(world.plan);
   }
 
-  stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === "exit") this.#exit(node, effect);
     }

@@ -21,7 +21,7 @@ export class OneJudge implements Invariant {
     this.#world = world;
   }
 
-  stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
     if (input.kind === "resolved") this.#open.delete(input.clash);
     for (const effect of effects) {
       if (effect.kind !== "resolve") continue;

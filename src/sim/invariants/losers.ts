@@ -18,7 +18,7 @@ export class LosersAreTold implements Invariant {
     this.#world = world;
   }
 
-  stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === "nameEvent") this.#event(node, effect.event);
     }

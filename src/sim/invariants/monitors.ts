@@ -23,7 +23,7 @@ export class MonitorsFire implements Invariant {
     this.#world = world;
   }
 
-  stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
     if (input.kind === "monitor")
       this.#of(node).set(input.monitor, { target: { pid: input.pid }, state: "open" });
     else if (input.kind === "monitorNode")

@@ -26,7 +26,7 @@ export class NamesKeepTheirWord implements Invariant {
     this.#isPlain = (name) => !handed.has(name);
   }
 
-  stepped(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
     if (
       input.kind === "unregister" ||
       input.kind === "transfer" ||

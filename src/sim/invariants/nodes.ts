@@ -16,7 +16,7 @@ export class NodesComeAndGo implements Invariant {
     this.#world = world;
   }
 
-  stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
     for (const effect of effects) {
       if (effect.kind === "nodeEvent") this.#event(node, effect.event);
       else if (effect.kind === "fatal")

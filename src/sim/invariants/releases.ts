@@ -18,7 +18,7 @@ export class ReleasesAreAskedFor implements Invariant {
     this.#isCalm = isCalm(world.plan);
   }
 
-  stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
+  told(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
     if (!this.#isCalm) return;
     for (const effect of effects) {
       if (effect.kind === "nameEvent" && effect.event.kind === "unregistered")

@@ -30,8 +30,7 @@ export class WatchersSeeSense implements Invariant {
     this.#isCalm = isCalm(world.plan);
   }
 
-  stepped(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
-    if (effects.length === 0) return;
+  told(node: SimNode, _input: NodeInput, effects: readonly NodeEffect[]): void {
     const owners = new Set<NodeId>();
     for (const effect of effects) {
       if (effect.kind === "nameEvent") this.#event(node, effect.event, owners);

@@ -62,6 +62,7 @@ export class SimNode implements Station {
   #isInTurn = false;
   #wrote = false;
   #outbox: { to: NodeId | undefined; scope: string | undefined; messages: ClusterMessage[] }[] = [];
+  #counted: { readonly atEvent: number; readonly counters: Readonly<Record<string, number>> } | undefined;
   /** What came while its process stood still. */
   #kept: NodeInput[] | undefined;
   #late: (() => void)[] = [];
@@ -86,6 +87,14 @@ export class SimNode implements Station {
 
   get isPaused(): boolean {
     return this.#kept !== undefined;
+  }
+
+  /** What the machine counts. To work it out costs as much as many steps, so those who ask between two steps share it. */
+  get counters(): Readonly<Record<string, number>> {
+    const { events } = this.#world;
+    if (this.#counted?.atEvent !== events)
+      this.#counted = { atEvent: events, counters: this.machine.counters() };
+    return this.#counted.counters;
   }
 
   feed(input: NodeInput): void {

@@ -1,3 +1,4 @@
+import type { Pid } from "../../kernel/ids.ts";
 import { Value } from "../../kernel/value.ts";
 import type { NodeInput } from "../../node/machine-types.ts";
 import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
@@ -52,6 +53,9 @@ export class Operations {
       case "leave":
         this.#joinOrLeave(node, operation);
         return;
+      case "updateMember":
+        this.#updateMember(node, operation);
+        return;
       case "crowd": {
         const { process } = operation;
         for (let index = 0; index < operation.groups; index += 1)
@@ -80,7 +84,8 @@ export class Operations {
       return;
     }
     const takeover = kind === "takeover";
-    const meta = Value.undefined;
+    // No two registrations are given the same: so it is seen when one shows what was given to another, or to none.
+    const meta = Value.encode(`given ${this.#world.asked.length}`, META, "meta");
     this.#ask(node, (request) => ({
       kind: "register",
       request,
@@ -104,13 +109,22 @@ export class Operations {
   }
 
   #joinOrLeave(node: SimNode, operation: Extract<Operation, { kind: "join" | "leave" }>): void {
-    const pid = node.pids[operation.process];
-    if (pid === undefined || !node.isRunning(pid)) return;
+    const pids = [operation.process, ...(operation.with ?? [])]
+      .map((process) => node.pids[process])
+      .filter((pid) => pid !== undefined && node.isRunning(pid)) as Pid[];
+    if (pids.length === 0) return;
     const { group } = operation;
-    const common = { scope: DEFAULT_SCOPE, group, pids: [pid] } as const;
+    const common = { scope: DEFAULT_SCOPE, group, pids } as const;
     if (operation.kind === "leave") node.feed({ kind: "leave", ...common });
-    else if (!node.isLeaving)
-      node.feed({ kind: "join", ...common, meta: Value.encode(operation.meta, META, "meta") });
+    else if (!node.isLeaving) node.feed({ kind: "join", ...common, meta: metaOf(operation.meta) });
+  }
+
+  #updateMember(node: SimNode, operation: Extract<Operation, { kind: "updateMember" }>): void {
+    const pid = node.pids[operation.process];
+    const { group } = operation;
+    if (pid === undefined || node.machine.groups(DEFAULT_SCOPE)?.has(group, pid) !== true) return;
+    const meta = Value.encode(operation.meta, META, "meta");
+    node.feed({ kind: "updateMember", scope: DEFAULT_SCOPE, group, pid, meta });
   }
 
   #watch(node: SimNode, operation: Extract<Operation, { kind: "monitor" | "monitorNode" }>): void {
@@ -125,4 +139,8 @@ export class Operations {
     if (operation.forMs > 0)
       this.#world.clock.after(operation.forMs, () => node.feed({ kind: "demonitor", monitor }));
   }
+}
+
+function metaOf(given: number | undefined): Value | undefined {
+  return given === undefined ? undefined : Value.encode(given, META, "meta");
 }

@@ -23,6 +23,16 @@ import { decide } from "./user-code.ts";
 /** No run of a sound core comes near this many events. */
 const LIVELOCK_EVENTS = 200_000;
 
+/** What goes on between machines and their clocks. */
+const UNTOLD_INPUTS: ReadonlySet<NodeInput["kind"]> = new Set(["tick", "frame", "flush"]);
+const UNTOLD_EFFECTS: ReadonlySet<NodeEffect["kind"]> = new Set([
+  "send",
+  "broadcast",
+  "probe",
+  "wrote",
+  "log",
+]);
+
 /** A clash that a node was shown. */
 export interface Judgement {
   readonly node: SimNode;
@@ -76,6 +86,7 @@ export class World {
   readonly #byId = new Map<NodeId, SimNode>();
   readonly #invariants: readonly Invariant[];
   readonly #onStep: readonly Hook<"stepped">[];
+  readonly #onTold: readonly Hook<"told">[];
   readonly #onSettled: readonly Hook<"settled">[];
   readonly #onSent: readonly Hook<"sent">[];
   readonly #hooks: WorldHooks;
@@ -94,6 +105,7 @@ export class World {
     this.#tell = hooks.tell;
     this.#invariants = hooks.invariants.map((make) => make(this));
     this.#onStep = hooksOf(this.#invariants, "stepped");
+    this.#onTold = hooksOf(this.#invariants, "told");
     this.#onSettled = hooksOf(this.#invariants, "settled");
     this.#onSent = hooksOf(this.#invariants, "sent");
   }
@@ -155,12 +167,17 @@ export class World {
     trace.add(Math.round(this.nowMs * 1_000));
     trace.add(node.place * 64 + effects.length);
     trace.add(input.kind.length * 256 + input.kind.charCodeAt(0));
-    for (const effect of effects) trace.add(effect.kind.length * 256 + effect.kind.charCodeAt(2));
+    let isTold = !UNTOLD_INPUTS.has(input.kind);
+    for (const effect of effects) {
+      trace.add(effect.kind.length * 256 + effect.kind.charCodeAt(2));
+      isTold ||= !UNTOLD_EFFECTS.has(effect.kind);
+    }
     // First, so that a reader sees the step that broke a rule.
     if (this.#tell !== undefined) tellStep(this, this.#tell, node, input, effects);
     // A third of all steps: the clock goes on, and nobody learns anything.
     if (input.kind === "tick" && effects.length === 0) return;
     for (const hook of this.#onStep) hook(node, input, effects);
+    if (isTold) for (const hook of this.#onTold) hook(node, input, effects);
   }
 
   /** What the step asked for has been done. */

@@ -54,6 +54,9 @@ export class Operations {
         for (let index = 0; index < operation.groups; index += 1)
           this.#joinOrLeave(program, { ...operation, kind: "join", group: `crowd ${index}`, meta: 0 });
         return;
+      case "updateMember":
+        this.#updateMember(program, operation);
+        return;
       case "monitor":
       case "monitorNode":
         this.#monitor(program, operation);
@@ -130,18 +133,27 @@ export class Operations {
     const process = processes[operation.process];
     if (process === undefined || process.signal.aborted) return;
     const { group } = operation;
+    const others = (operation.with ?? []).map((number) => processes[number]);
+    const all = [process, ...others.filter((each) => each?.signal.aborted === false)] as (typeof process)[];
     const joins = () => node.groups.localMembers(group).find(({ pid }) => pid === process.pid)?.joins ?? 0;
     const before = joins();
-    if (operation.kind === "join") node.groups.join(group, process, { meta: operation.meta });
+    const times = all.filter((each) => each === process).length;
+    if (operation.kind === "join") node.groups.join(group, all, { meta: operation.meta });
     else {
-      node.groups.leave(group, process);
-      this.#programs.mail.left(group, process.pid);
+      node.groups.leave(group, all);
+      for (const each of all) this.#programs.mail.left(group, each.pid);
     }
-    const expected = operation.kind === "join" ? before + 1 : Math.max(0, before - 1);
+    const expected = operation.kind === "join" ? before + times : Math.max(0, before - times);
     this.#record.observe(member.name, `${operation.kind} ${group}: ${expected}`);
     if (expected > 1) this.#record.mark("a process joined a group more than once");
     if (joins() !== expected)
       this.#record.fail("joins are counted", `${group} ${process.pid}: ${joins()}, in truth ${expected}`);
+  }
+
+  #updateMember({ node, processes }: Program, { group, process, meta }: Of<"updateMember">): void {
+    const pid = processes[process]?.pid;
+    const member = node.groups.localMembers(group).find((each) => each.pid === pid);
+    if (member !== undefined) node.groups.update(group, member.pid, () => meta);
   }
 
   #monitor(program: Program, operation: Of<"monitor" | "monitorNode">): void {

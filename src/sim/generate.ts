@@ -1,7 +1,7 @@
 import { SeededRandom } from "../kernel/random.ts";
 import { Draw } from "./draw.ts";
 import { type Fault, type Operation, type Plan, RESOLVERS } from "./plan.ts";
-import { drawAssembly, drawCrowd, drawJams, drawMembers, drawSplit } from "./workloads.ts";
+import { drawAssembly, drawCrowd, drawJams, drawMembers, drawSplit, drawWatches } from "./workloads.ts";
 
 type FaultKind = Fault["kind"];
 
@@ -69,7 +69,11 @@ export function generate(seed: string): Plan {
     turnMs: [...common.turnMs],
     resolverMs: [...common.resolverMs],
     operations: [
-      ...drawMembers(new Draw(random.fork("members")), operations, common),
+      ...drawMembers(
+        new Draw(random.fork("members")),
+        drawWatches(new Draw(random.fork("watches")), operations),
+        common,
+      ),
       ...drawAssembly(new Draw(random.fork("assembly")), common),
       ...(split?.operations ?? []),
       ...crowd,

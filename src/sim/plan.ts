@@ -85,8 +85,17 @@ const operation = z.discriminatedUnion("kind", [
     process: place,
     groups: z.number().int().min(1).max(5_000),
   }),
-  z.object({ kind: z.literal("monitor"), ...at, node: place, owner: place, process: place, forMs: ms }),
-  z.object({ kind: z.literal("monitorNode"), ...at, node: place, watched: place }),
+  /** `former`: of the one that had this place before, if one did, and has ended. Shells watch the one that has it now. */
+  z.object({
+    kind: z.literal("monitor"),
+    ...at,
+    node: place,
+    owner: place,
+    process: place,
+    former: z.boolean().optional(),
+    forMs: ms,
+  }),
+  z.object({ kind: z.literal("monitorNode"), ...at, node: place, watched: place, forMs: ms.optional() }),
   /** A process sends or calls, so many times in one turn. Machines know nothing of messages: this is for shells. */
   z.object({
     kind: z.literal("say"),

@@ -143,6 +143,15 @@ export function drawMembers(
   });
 }
 
+/** Some monitors are of who has ended already, and some of nodes are cancelled. */
+export function drawWatches(draw: Draw, operations: readonly Operation[]): Operation[] {
+  return operations.map((operation): Operation => {
+    if (operation.kind === "monitor") return { ...operation, former: draw.chance(0.25) };
+    if (operation.kind !== "monitorNode" || draw.chance(0.5)) return operation;
+    return { ...operation, forMs: draw.between(1, 5_000) };
+  });
+}
+
 /** A group of more members than are kept in a list, from all nodes; some leave it again, one by one. */
 export function drawAssembly(draw: Draw, { nodes, processes, restAtMs }: Shape): Operation[] {
   const group = "all";

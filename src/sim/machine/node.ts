@@ -37,6 +37,8 @@ export class SimNode implements Station {
   readonly processes = new Map<Pid, Effect<"exit">["reason"] | undefined>();
   /** In the order in which they were spawned. A new one takes the place of each that ends. */
   readonly pids: Pid[] = [];
+  /** Those that the present ones took the place of. */
+  readonly formerPids: Pid[] = [];
   readonly asked = new Map<number, Asked>();
   connected = true;
   drops = 0;
@@ -304,6 +306,7 @@ export class SimNode implements Station {
     const next = makePid(this.id, this.#serial);
     this.processes.set(next, undefined);
     this.pids[index] = next;
+    this.formerPids[index] = pid;
     this.feed({ kind: "spawned", pid: next });
   }
 

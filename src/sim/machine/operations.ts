@@ -128,16 +128,21 @@ export class Operations {
   }
 
   #watch(node: SimNode, operation: Extract<Operation, { kind: "monitor" | "monitorNode" }>): void {
+    const { forMs = 0 } = operation;
+    let make: (monitor: number) => NodeInput;
     if (operation.kind === "monitorNode") {
       const watched = this.#world.at(operation.watched)?.id;
-      if (watched !== undefined) node.monitor((monitor) => ({ kind: "monitorNode", monitor, node: watched }));
-      return;
+      if (watched === undefined) return;
+      make = (monitor) => ({ kind: "monitorNode", monitor, node: watched });
+    } else {
+      const owner = this.#world.at(operation.owner);
+      const former = operation.former === true ? owner?.formerPids[operation.process] : undefined;
+      const pid = former ?? owner?.pids[operation.process];
+      if (pid === undefined) return;
+      make = (monitor) => ({ kind: "monitor", monitor, pid });
     }
-    const pid = this.#world.at(operation.owner)?.pids[operation.process];
-    if (pid === undefined) return;
-    const monitor = node.monitor((number) => ({ kind: "monitor", monitor: number, pid }));
-    if (operation.forMs > 0)
-      this.#world.clock.after(operation.forMs, () => node.feed({ kind: "demonitor", monitor }));
+    const monitor = node.monitor(make);
+    if (forMs > 0) this.#world.clock.after(forMs, () => node.feed({ kind: "demonitor", monitor }));
   }
 }
 

@@ -167,8 +167,9 @@ export class Operations {
     const watch: Watch = { program, target, isKnown, state: "open" };
     this.#watches.push(watch);
     void monitor.down.then((down) => this.#down(watch, down));
-    if (operation.kind === "monitorNode" || operation.forMs === 0) return;
-    program.member.clock.after(operation.forMs, () => {
+    const { forMs = 0 } = operation;
+    if (forMs === 0) return;
+    program.member.clock.after(forMs, () => {
       const wasOpen = watch.state === "open";
       const isCancelled = monitor.cancel();
       if (isCancelled && !wasOpen)

@@ -1,5 +1,6 @@
 import { CLASHES } from "./clashes.ts";
 import { DETECTION } from "./detection.ts";
+import { GROUPS } from "./groups.ts";
 import type { Mutant } from "./mutant.ts";
 import { NAMES } from "./names.ts";
 import { TABLES } from "./tables.ts";
@@ -19,4 +20,4 @@ export const CANARY: Mutant = {
   seeds: 1,
 };
 
-export const MUTANTS: readonly Mutant[] = [CANARY, ...NAMES, ...CLASHES, ...TABLES, ...DETECTION];
+export const MUTANTS: readonly Mutant[] = [CANARY, ...NAMES, ...CLASHES, ...TABLES, ...GROUPS, ...DETECTION];

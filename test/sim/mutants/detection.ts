@@ -108,4 +108,59 @@ export const DETECTION: readonly Mutant[] = [
     by: ["a node is given up only after its time", "nobody who is well is given up"],
     seeds: 40,
   },
+  {
+    name: "the end of a process is told without its reason",
+    edits: [
+      {
+        file: "src/monitor/watch-keeper.ts",
+        find: "reason: this.#local.reasonOf(serial)",
+        replace: 'reason: { kind: "noSuchProcess" as const }',
+      },
+    ],
+    by: ["a reason is true"],
+    seeds: 70,
+  },
+  {
+    name: "the watches of a node that is down are kept",
+    edits: [{ file: "src/monitor/monitors.ts", find: "    this.#keeper.drop(node);\n", replace: "" }],
+    by: ["nothing is watched for nobody"],
+    seeds: 1380,
+  },
+  {
+    name: "a monitor of a process that has ended waits for ever",
+    edits: [
+      {
+        file: "src/monitor/monitors.ts",
+        find: "      if (!this.#local.isAlive(serial)) {\n        this.#fire(monitor, { pid, node, reason: this.#local.reasonOf(serial) });\n        return;\n      }",
+        replace: "      void this.#local;",
+      },
+    ],
+    by: ["every monitor fires", "nothing is watched for nobody"],
+    seeds: 590,
+  },
+  {
+    name: "who watches one that has ended is not told",
+    edits: [
+      {
+        file: "src/monitor/watch-keeper.ts",
+        find: "        else watchers.add(watcher);\n      }\n    }\n    this.#tell(watcher, record, dead);",
+        replace: "        else watchers.add(watcher);\n      }\n    }",
+      },
+    ],
+    by: ["nothing is mended that was not broken", "every monitor fires"],
+    seeds: 3_940,
+  },
+  {
+    name: "a node goes on being watched when that is cancelled",
+    edits: [
+      {
+        file: "src/monitor/monitors.ts",
+        find: "    this.#targets.delete(monitor);\n    const watched",
+        replace: "    if (target.pid !== undefined) this.#targets.delete(monitor);\n    const watched",
+      },
+      { file: "src/monitor/monitors.ts", find: "watched.nodeMonitors.delete(monitor);", replace: "" },
+    ],
+    by: ["nothing is watched for nobody", "one down for each monitor"],
+    seeds: 50,
+  },
 ];

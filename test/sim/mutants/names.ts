@@ -43,7 +43,7 @@ export const NAMES: readonly Mutant[] = [
       },
       { file: "src/global/name-table.ts", find: "    this.#owners.delete(owner);\n", replace: "" },
     ],
-    by: NAMES_DIFFER,
+    by: [...NAMES_DIFFER, "nothing is left of who is down"],
     seeds: 50,
   },
   {
@@ -135,5 +135,90 @@ export const NAMES: readonly Mutant[] = [
     ],
     by: ["what was given up does not stand"],
     seeds: 4080,
+  },
+  {
+    name: "a name that goes is still counted for its node",
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "this.#table(entry.owner).held += by;",
+        replace: "if (by > 0) this.#table(entry.owner).held += by;",
+      },
+    ],
+    by: ["all ways to read say the same"],
+    seeds: 30,
+  },
+  {
+    name: "a process that lost a name has it still",
+    edits: [
+      {
+        file: "src/global/name-table.ts",
+        find: "return holder !== undefined && holder.owner === owner && holder.serial === serial;",
+        replace: "return holder !== undefined;",
+      },
+    ],
+    by: ["all ways to read say the same"],
+    seeds: 160,
+  },
+  {
+    name: "a name handed to another node arrives without its metadata",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "          : command.meta;\n    const takes",
+        replace:
+          '          : command.kind === "adopt"\n            ? Value.undefined\n            : command.meta;\n    const takes',
+      },
+    ],
+    by: ["a name shows what was said of it"],
+    seeds: 80,
+  },
+  {
+    name: "who wins a clash loses what was said of it",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "meta: meta ?? entry.meta,",
+        replace: "meta: meta ?? Value.undefined,",
+      },
+    ],
+    by: ["a name shows what was said of it"],
+    seeds: 80,
+  },
+  {
+    name: "an update is answered and not made",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: "if (entry.meta.equals(meta)) return entry.sequence;",
+        replace: "if (entry.meta.equals(meta) || meta !== entry.meta) return entry.sequence;",
+      },
+    ],
+    by: ["an update that succeeds is made"],
+    seeds: 30,
+  },
+  {
+    name: "the process that a name is taken from is not told",
+    edits: [
+      {
+        file: "src/global/owner.ts",
+        find: 'this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: winner });',
+        replace: "",
+      },
+    ],
+    by: ["who is taken over is told"],
+    seeds: 60,
+  },
+  {
+    name: "a release is answered before it is applied",
+    edits: [
+      {
+        file: "src/global/commands.ts",
+        find: "if (!this.#applied(pending.owner, outcome.position)) return;\n        if (!outcome.value",
+        replace: "if (!outcome.value",
+      },
+    ],
+    by: ["who releases a name does not find it again"],
+    seeds: 2700,
   },
 ];

@@ -63,7 +63,7 @@ export const TABLES: readonly Mutant[] = [
         replace: "",
       },
     ],
-    by: GROUPS_DIFFER,
+    by: [...GROUPS_DIFFER, "nothing is left of who is down"],
     seeds: 90,
   },
   {

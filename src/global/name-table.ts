@@ -122,7 +122,14 @@ export class NameTable {
     return this.#recentEnds.of(name);
   }
 
-  /** Whether this node has not read of the registration's end: it stands here, or may yet turn up in its owner's log. */
+  /**
+   * Whether this node has not read of the registration's end: it stands here, or may yet turn up in its owner's log. A tombstone
+   * is its end:
+   *
+   * 1. n1 holds a name as r, and its bus goes. 2. n2 takes it over as x; n3 takes it over from n2. 3. n1 comes back, and wins a
+   * clash with n3 before it reads of x, which it so supersedes too. 4. It reads that x supersedes r, and gives way. Did each
+   * tombstone wait for the other to be gone, both would stand for ever.
+   */
   isOpen(ref: EntryRef, name: string): boolean {
     return this.#port.positionOf(ref.owner) < ref.id || liveId(this.entryOf(ref.owner, name)) === ref.id;
   }

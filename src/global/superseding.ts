@@ -53,18 +53,6 @@ export function inheriting(entry: NameEntry, others: readonly Superseded[]): rea
   return all;
 }
 
-/**
- * Whether a registration has become a tombstone, which is over by its own node's word. Tombstones may supersede each other:
- *
- * 1. n1 holds a name as r, and its bus goes. 2. n2 takes it over as x; n3 takes it over from n2. 3. n1 comes back, and wins a
- * clash with n3 before it reads of x, which it so supersedes too. 4. It reads that x supersedes r, and gives way. Did each
- * tombstone wait for the other to be gone, both would stand for ever.
- */
-function isBuried(table: NameTable, ref: EntryRef, name: string): boolean {
-  const entry = table.entryOf(ref.owner, name);
-  return entry?.id === ref.id && entry.serial === 0;
-}
-
 /** Of what was superseded so far, or has ended: what has to be superseded further on, and what has not. */
 export function superseding(port: OthersPort, name: string, before: readonly Superseded[]): Superseding {
   if (before.length === 0) return NONE;
@@ -77,7 +65,7 @@ export function superseding(port: OthersPort, name: string, before: readonly Sup
     }
     // With its node down it is over for this one; another may still hear that node, and nothing is known of it there.
     if (!port.isUp(ref.owner)) continue;
-    if (port.table.isOpen(ref, name) && !isBuried(port.table, ref, name)) supersedes.push(ref);
+    if (port.table.isOpen(ref, name)) supersedes.push(ref);
     else ended.push({ owner: ref.owner, id: ref.id });
   }
   return { supersedes, ended: ended.length === 0 ? undefined : ended };

@@ -26,6 +26,6 @@ describe("what was superseded", () => {
 });
 
 function recorded() {
-  const { table } = new RecordedTable();
-  return { table, apply: (operation: ReturnType<typeof put>) => table.apply(b, 4, operation) };
+  const world = new RecordedTable();
+  return { table: world.table, apply: (operation: ReturnType<typeof put>) => world.apply(b, 4, operation) };
 }

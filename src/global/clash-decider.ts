@@ -250,7 +250,7 @@ export class ClashDecider {
     }
     // What the owner knows and we do not yet must have its say: wait until its log, or its own news, is here.
     const behind = this.#port.positionOf(from) < message.position;
-    const unheard = message.others.some((other) => this.#isUnheard(decision, other));
+    const unheard = message.known.some((entry) => this.#isUnheard(entry));
     if (behind || unheard) {
       this.#wait(decision, nowMs);
       return;
@@ -259,10 +259,12 @@ export class ClashDecider {
     this.#askNext(decision, nowMs);
   }
 
-  #isUnheard(decision: Decision, other: EntryRef): boolean {
-    if (!this.#port.isUp(other.owner)) return false;
-    if (decision.contenders.some((entry) => sameRegistration(entry, other))) return false;
-    return this.#port.positionOf(other.owner) < other.id;
+  /**
+   * 1. n0 holds a name, and its bus goes. 2. n2 takes it over; n3 takes it over from n2. 3. n0 comes back, and decides between
+   * itself and n3. Did it not read first what n3 knows of n2, it could end n3 for a registration that is over.
+   */
+  #isUnheard({ owner, sequence }: { readonly owner: NodeId; readonly sequence: number }): boolean {
+    return this.#port.isUp(owner) && this.#port.positionOf(owner) < sequence;
   }
 
   #runResolver(decision: Decision, nowMs: number): void {

@@ -72,7 +72,8 @@ export const clashMessages = {
       id: nat,
       status: oneOf({ promised: [0, {}], busy: [1, {}], gone: [2, {}] }),
       position: nat,
-      others: list(tuple({ owner: nodeId, id: nat, stamp }), MAX_CONTENDERS),
+      /** All entries of the name that the promiser knows of, with what wrote them: the decider must have read as far. */
+      known: list(tuple({ owner: nodeId, sequence: nat }), MAX_CONTENDERS),
     },
   ],
   unpromise: [52, { scope: text, clash: text, name: text }],

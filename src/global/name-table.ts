@@ -85,6 +85,17 @@ export class NameTable {
     return shown.sort(byAge);
   }
 
+  /** All entries of the name, live or over, but for what was told ahead of its owner. */
+  entriesUnder(name: string): readonly NameEntry[] {
+    const present = this.#byName.get(name);
+    if (present === undefined) return [];
+    return isMany(present)
+      ? present.filter((entry) => !entry.provisional)
+      : present.provisional
+        ? []
+        : [present];
+  }
+
   /** The entry that supersedes this registration, if one here does, and how. */
   superseder(
     ref: EntryRef,

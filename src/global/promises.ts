@@ -1,6 +1,7 @@
 import type { NodeId } from "../kernel/ids.ts";
 import type { ClashMessage } from "./messages.ts";
 import type { EntryRef } from "./name-entry.ts";
+import { MAX_CONTENDERS } from "./name-ops.ts";
 import type { NameTable } from "./name-table.ts";
 import type { Owner } from "./owner.ts";
 
@@ -78,9 +79,7 @@ export class Promises {
     } else {
       this.#promised.set(name, { decider: from, clash, id });
     }
-    const others = this.#port.table
-      .visible(name)
-      .map((other) => ({ owner: other.owner, id: other.id, stamp: other.stamp }));
+    const known = this.#port.table.entriesUnder(name).slice(0, MAX_CONTENDERS);
     this.#port.deliver(from, {
       kind: "promised",
       scope,
@@ -89,7 +88,7 @@ export class Promises {
       id,
       status: { kind },
       position,
-      others,
+      known: known.map(({ owner, sequence }) => ({ owner, sequence })),
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Pid } from "../../kernel/ids.ts";
 import type { NodeEffect, NodeInput } from "../../node/machine-types.ts";
+import { DEFAULT_SCOPE } from "../../node/scope-set.ts";
 import { isCalm } from "../calm.ts";
 import type { Invariant } from "../invariant.ts";
 import type { SimNode } from "../machine/node.ts";
@@ -37,6 +38,10 @@ export class Clashes implements Invariant {
       this.#world.fail("no process is ended but by a clash", `${pid} on ${node.id}: ${reason.kind}`);
     if (!this.#contenders.has(pid))
       this.#world.fail("nobody is ended without having been heard", `${pid} on ${node.id}`);
+    const { name, winner } = reason;
+    if (winner === undefined || node.machine.names(DEFAULT_SCOPE)?.whereis(name) !== undefined) return;
+    if (this.#world.everyone.some((one) => one.isRunning(winner)))
+      this.#world.fail("nobody loses to whom has lost", `${name} of ${pid}, to ${winner}, on ${node.id}`);
   }
 
   #judgement(judgement: Judgement): void {

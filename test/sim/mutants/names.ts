@@ -101,6 +101,30 @@ export const NAMES: readonly Mutant[] = [
     seeds: 5_900,
   },
   {
+    name: "a leaver waits for nobody",
+    edits: [
+      {
+        file: "src/global/handover.ts",
+        find: "if (!peer.leaveSynced && !this.#port.isSuspect(peer.id)) return false;",
+        replace: "if (peer.leaveSynced) return true;",
+      },
+    ],
+    by: TWO_HOLD,
+    seeds: 5_990,
+  },
+  {
+    name: "the first arbiter that grants is enough",
+    edits: [
+      {
+        file: "src/global/claims.ts",
+        find: "if (this.#port.handover.isActive(from)) this.#complete(open, nowMs);",
+        replace: 'if (from !== "") this.#complete(open, nowMs);',
+      },
+    ],
+    by: TWO_HOLD,
+    seeds: 1_590,
+  },
+  {
     name: "claims overtake what was written",
     edits: [
       {

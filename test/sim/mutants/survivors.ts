@@ -15,18 +15,6 @@ export const SURVIVORS: readonly Mutant[] = [
     seeds: 3_000,
   },
   {
-    name: "a leaver waits for nobody",
-    edits: [
-      {
-        file: "src/global/handover.ts",
-        find: "if (!peer.leaveSynced && !this.#port.isSuspect(peer.id)) return false;",
-        replace: "if (peer.leaveSynced) return true;",
-      },
-    ],
-    by: ["no clash without partition or crash", "one of several racers wins"],
-    seeds: 3_000,
-  },
-  {
     name: "every promise is given",
     edits: [
       {

@@ -29,13 +29,10 @@ export class ViewsAddUp implements Invariant {
     if (input.kind === "watching") this.#begin(node);
     const view = this.#views.get(node);
     if (view === undefined) return;
-    let isDown = false;
     for (const effect of effects) {
       if (effect.kind === "nameEvent") this.#nameEvent(node, view, effect.event);
       else if (effect.kind === "groupEvent") this.#groupEvent(node, view, effect.event);
-      else if (effect.kind === "nodeEvent") isDown ||= effect.event.kind === "down";
     }
-    if (isDown) this.#compare(node, view);
   }
 
   atRest(): void {

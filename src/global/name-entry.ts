@@ -19,6 +19,8 @@ export interface NameEntry {
   readonly stamp: Stamp;
   readonly claim: number;
   readonly supersedes: readonly Superseded[];
+  /** Of what is over: the process that had it. */
+  readonly was: number;
   /** Told by the former owner, ahead of the new owner's own word. */
   readonly provisional: boolean;
 }
@@ -70,7 +72,7 @@ export function toSuccessor(entry: NameEntry): Successor {
 
 /** The entry as its owner would write it again. */
 export function putOf(entry: NameEntry): NamePut {
-  const { name, id, serial, meta, stamp, claim, supersedes } = entry;
+  const { name, id, serial, meta, stamp, claim, supersedes, was } = entry;
   return {
     kind: "namePut",
     name,
@@ -84,6 +86,7 @@ export function putOf(entry: NameEntry): NamePut {
     settled: undefined,
     successor: undefined,
     ended: undefined,
+    was,
   };
 }
 

@@ -63,6 +63,8 @@ export interface NamePut {
   readonly successor: Successor | undefined;
   /** As in `NameDrop`. */
   readonly ended: readonly EntryRef[] | undefined;
+  /** With serial 0: the process that had it, for those from whom it took the name. 0: that does not matter any more. */
+  readonly was: number;
 }
 
 /** The entry goes. */
@@ -170,6 +172,7 @@ export const nameOperations = {
       settled: optional(settledClash),
       successor,
       ended,
+      was: nat,
     },
   ],
   nameDrop: [

@@ -348,7 +348,7 @@ export class NameTable {
     const former = expected.get(name);
     // Another log, which lags, tells of an earlier one.
     if (former !== undefined && former.sequence > successor.sequence) return;
-    const entry: NameEntry = { name, ...successor, claim: 0, provisional: true };
+    const entry: NameEntry = { name, ...successor, claim: 0, was: 0, provisional: true };
     expected.set(name, entry);
     this.#present(entry, former);
   }
@@ -469,6 +469,7 @@ function entryFrom(owner: NodeId, sequence: number, put: NamePut): NameEntry {
     stamp: put.stamp,
     claim: put.claim,
     supersedes: put.supersedes,
+    was: put.was,
     provisional: false,
   };
 }

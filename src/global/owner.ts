@@ -1,5 +1,5 @@
 import type { ExitReason } from "../kernel/exit-reason.ts";
-import { nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
+import { makePid, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
 import { Value } from "../kernel/value.ts";
 import type { ClaimEnd } from "./claims.ts";
 import { QUEUED_PER_NAME } from "./limits.ts";
@@ -307,6 +307,7 @@ export class Owner {
       settled: undefined,
       successor: undefined,
       ended,
+      was: 0,
     });
     if (former !== undefined) {
       this.#port.notify(pidOf(former), { kind: "nameTakenOver", name, scope: this.#port.scope, by: pid });
@@ -358,7 +359,13 @@ export class Owner {
     left: Pick<NamePut, "supersedes" | "ended" | "reason"> & Partial<Pick<NamePut, "settled" | "successor">>,
   ): void {
     this.#tombstones.add(entry.name);
-    this.#port.write({ ...putOf(entry), serial: 0, meta: Value.undefined, ...left });
+    this.#port.write({
+      ...putOf(entry),
+      serial: 0,
+      was: entry.serial || entry.was,
+      meta: Value.undefined,
+      ...left,
+    });
   }
 
   #sweep(name: string): void {
@@ -393,8 +400,11 @@ export class Owner {
           ? { kind: "nameClash", name, scope }
           : { kind: "nameClash", name, scope, winner },
       );
-    } else if (how === "takenOver" && winner !== undefined && winner !== pid) {
-      this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: winner });
+    } else if (how === "takenOver") {
+      // Whoever took it may have released it before word of that came here.
+      const taker = winner ?? (by.was === 0 ? undefined : makePid(by.owner, by.was));
+      if (taker !== undefined && taker !== pid)
+        this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: taker });
     }
   }
 

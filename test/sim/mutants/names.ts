@@ -226,8 +226,8 @@ export const NAMES: readonly Mutant[] = [
     edits: [
       {
         file: "src/global/owner.ts",
-        find: 'this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: winner });',
-        replace: "",
+        find: 'this.#port.notify(pid, { kind: "nameTakenOver", name, scope, by: taker });',
+        replace: "void taker;",
       },
     ],
     by: ["who is taken over is told"],

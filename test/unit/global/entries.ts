@@ -43,6 +43,7 @@ export function put(name: string, fields: PutFields = {}): NamePut {
     successor: undefined,
     settled: undefined,
     ended,
+    was: 0,
   };
 }
 

@@ -1,3 +1,4 @@
+import { movedDown, withoutAbsent } from "./places.ts";
 import type { Plan } from "./plan.ts";
 import type { RunResult } from "./run.ts";
 import type { Run } from "./tiers.ts";
@@ -34,6 +35,7 @@ export async function shrink(
     await attempt.thin("faults");
     await attempt.thin("operations");
     for (const change of SIMPLER) await attempt.try(change);
+    await attempt.closeUp();
     await attempt.simplifyEach("faults", simplerFault);
     await attempt.simplifyEach("operations", simplerOperation);
   } while (attempt.plan !== before && attempt.mayGoOn);
@@ -98,6 +100,11 @@ class Attempt {
     }
   }
 
+  /** Nodes can only be taken from the end: who is needed there moves down. */
+  async closeUp(): Promise<void> {
+    for (const moved of movedDown(this.plan)) if (await this.try(() => moved)) return;
+  }
+
   async simplifyEach<K extends "faults" | "operations">(
     what: K,
     simpler: (each: Plan[K][number]) => readonly Plan[K][number][],
@@ -123,6 +130,7 @@ function without(plan: Plan, what: "faults" | "operations", start: number, size:
 const SIMPLER: readonly Change[] = [
   (plan) => (plan.nodes > 1 ? withNodes(plan, Math.ceil(plan.nodes / 2)) : undefined),
   (plan) => (plan.nodes > 1 ? withNodes(plan, plan.nodes - 1) : undefined),
+  withoutAbsent,
   (plan) => (plan.processes > 1 ? { ...plan, processes: 1 } : undefined),
   (plan) => (plan.processes > 1 ? { ...plan, processes: plan.processes - 1 } : undefined),
   (plan) => (plan.turnMs[1] > 0 ? { ...plan, turnMs: [0, 0] } : undefined),

@@ -193,7 +193,7 @@ describe("npm run sim", () => {
       expect(code).toBe(1);
       expect(stdout).toContain("Seed too late breaks a rule: all nodes find each other");
       expect(stdout).toContain(`Again: npm run sim -- --tier ${tier} --plan ${file}`);
-      expect(stdout).toMatch(/● +fault: crash$/m);
+      expect(stdout).toMatch(/●[ │]+fault: crash$/m);
       expect(readFileSync(svg, "utf8")).toMatch(/^<svg [\s\S]*fault: crash[\s\S]*<\/svg>$/);
 
       const drawn = pictures();

@@ -228,10 +228,10 @@ describe("a seed that fails on real nodes", () => {
     expect(text).toContain("breaks a rule: no message is lost when nothing goes wrong");
     expect(text).toContain("npm run sim -- --tier shell --seed crowded 1");
     expect(parsePlan(textOfPlan(plan))).toEqual(plan);
-    expect(text).toMatch(/^ +ms {2}n0 +n1 +n2$/m);
-    expect(text).toMatch(/ ● +│ +register x n1\/1$/m);
-    expect(text).toMatch(/ ◀─+○ +n2 → n1 {2}send: 1 of n2\/1$/m);
-    expect(text).toMatch(/ {2}● +n2\/1 sends 2 to n1\/1$/m);
+    expect(text).toMatch(/^ +ms {2}n0 +n1$/m);
+    expect(text).toMatch(/ │ +● +register x n1\/1$/m);
+    expect(text).toMatch(/ ○─+▶ +n0 → n1 {2}send: 1 of n0\/1$/m);
+    expect(text).toMatch(/ {2}● +│ +n0\/1 sends 2 to n1\/1$/m);
     expect(svgOf(report.diagram)).toMatch(/^<svg [^>]*>[\s\S]*register x n1\/1[\s\S]*<\/svg>$/);
   });
 });

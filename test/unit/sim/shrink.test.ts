@@ -90,6 +90,41 @@ describe("a failing plan shrinks", () => {
     expect(shrunk?.plan.processes).toBe(1);
   });
 
+  test("to as few nodes as it needs, wherever they stand", async () => {
+    const needsBoth = {
+      invariants: [
+        (world: World): Invariant => ({
+          atRest() {
+            const kinds = new Set(world.plan.faults.map(({ kind }) => kind));
+            if (kinds.has("cut") && kinds.has("clog")) world.fail("canary", "it sings");
+          },
+        }),
+      ],
+    };
+    const plan: Plan = {
+      ...crowded(),
+      faults: [
+        {
+          kind: "cut",
+          atMs: 100,
+          forMs: 50,
+          sides: [
+            [0, 2, 5],
+            [1, 3, 6],
+          ],
+          blackHole: false,
+        },
+        { kind: "clog", atMs: 2_000, forMs: 500, from: 1, to: 3, byMs: 20 },
+      ],
+    };
+    const shrunk = await shrink(plan, ruledBy(needsBoth));
+    expect(shrunk?.plan.nodes).toBe(2);
+    expect(shrunk?.plan.faults).toMatchObject([
+      { kind: "cut", sides: [[1, 0]] },
+      { kind: "clog", from: 1, to: 0 },
+    ]);
+  });
+
   test("to the same plan each time", async () => {
     const first = await shrink(crowded(), ruledBy(PICKY));
     expect(first).toBeDefined();

@@ -21,6 +21,7 @@ export function failuresOf({ mutant, found, failures, tried, unsound }: Finding)
         : `"${mutant.name}" was found only by what was not named for it: ${others}`,
     );
   }
-  for (const seed of unsound) wrong.push(`seed ${seed} fails without any mutant`);
+  for (const seed of unsound)
+    wrong.push(`seed ${seed} fails without any mutant: npm run sim -- --seed mutants:${seed}`);
   return wrong;
 }

@@ -19,11 +19,24 @@ const { values } = parseArgs({
     parallel: { type: "string", default: "2" },
   },
 });
-const measured = values.measure === undefined ? undefined : Number(values.measure);
+const measured = values.measure === undefined ? undefined : countOf("measure", values.measure);
+const parallel = countOf("parallel", values.parallel);
 const chosen = (values.survivors ? SURVIVORS : MUTANTS).filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 );
+// Else a name that has changed would pass for a mutant that was found.
+if (chosen.length === 0) misused(`no mutant has ${JSON.stringify(values.only)} in its name`);
 const folder = await mkdtemp(join(tmpdir(), "rollcall-mutants-"));
+
+function countOf(option: string, given: string): number {
+  if (/^[1-9]\d{0,6}$/.test(given)) return Number(given);
+  return misused(`--${option} is ${JSON.stringify(given)}: a whole number from 1 is right`);
+}
+
+function misused(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
 
 async function work(queue: Mutant[], findings: Map<Mutant, Finding>): Promise<void> {
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
@@ -40,7 +53,7 @@ try {
   );
   const queue = [...chosen];
   const findings = new Map<Mutant, Finding>();
-  await Promise.all(Array.from({ length: Number(values.parallel) }, () => work(queue, findings)));
+  await Promise.all(Array.from({ length: parallel }, () => work(queue, findings)));
   const wrong = [...findings.values()].flatMap(failuresOf);
   for (const line of new Set(wrong)) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;

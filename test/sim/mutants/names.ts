@@ -44,7 +44,7 @@ export const NAMES: readonly Mutant[] = [
       { file: "src/global/name-table.ts", find: "    this.#owners.delete(owner);\n", replace: "" },
     ],
     by: [...NAMES_DIFFER, "nothing is left of who is down"],
-    seeds: 50,
+    seeds: 30,
   },
   {
     name: "a takeover does not supersede",

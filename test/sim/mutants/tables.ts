@@ -64,7 +64,7 @@ export const TABLES: readonly Mutant[] = [
       },
     ],
     by: [...GROUPS_DIFFER, "nothing is left of who is down"],
-    seeds: 90,
+    seeds: 50,
   },
   {
     name: "a join is counted once however often",

@@ -41,7 +41,7 @@ export function textOfReport(report: Report, file?: string): string {
   const replay =
     file === undefined
       ? replayOf(report.tier, report.seed)
-      : `npm run sim -- --tier ${report.tier} --plan ${file}`;
+      : `npm run sim -- --tier ${report.tier} --plan ${quoted(file)}`;
   return [
     `Seed ${report.seed} breaks a rule: ${report.invariant}`,
     `Seen at ${report.atMs.toFixed(3)} ms: ${report.diagram.broken.seen}`,
@@ -56,7 +56,12 @@ export function textOfReport(report: Report, file?: string): string {
 
 /** The command that runs a seed again, and tells everything about it. */
 export function replayOf(tier: string, seed: string): string {
-  return `npm run sim -- --tier ${tier} --seed ${seed}`;
+  return `npm run sim -- --tier ${tier} --seed ${quoted(seed)}`;
+}
+
+/** A word as a shell reads it. */
+function quoted(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** JSON with a line for each operation and each fault. */

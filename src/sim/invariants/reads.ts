@@ -130,8 +130,15 @@ export class ReadsAgree implements Invariant {
     const groups = node.machine.groups(DEFAULT_SCOPE);
     const names = node.machine.names(DEFAULT_SCOPE)?.count(gone) ?? 0;
     const group = groups?.list().find((each) => groups.count(each, gone) > 0);
-    if (names !== 0 || group !== undefined)
-      this.#world.fail("nothing is left of who is down", `${gone} on ${node.id}: ${names} names, ${group}`);
+    const left = [
+      ...(names === 0 ? [] : [`${names} names`]),
+      ...(group === undefined ? [] : [`members of group ${group}`]),
+    ];
+    if (left.length > 0)
+      this.#world.fail(
+        "nothing is left of who is down",
+        `${node.id} has given up ${gone}, and still shows ${left.join(" and ")} there`,
+      );
   }
 
   #differ(node: SimNode, what: string, seen: unknown, expected: unknown): never {

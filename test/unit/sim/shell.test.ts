@@ -226,7 +226,7 @@ describe("a seed that fails on real nodes", () => {
     expect(plan).toMatchObject({ processes: 1, faults: [] });
     const text = textOfReport(report);
     expect(text).toContain("breaks a rule: no message is lost when nothing goes wrong");
-    expect(text).toContain("npm run sim -- --tier shell --seed crowded 1");
+    expect(text).toContain("npm run sim -- --tier shell --seed 'crowded 1'");
     expect(parsePlan(textOfPlan(plan))).toEqual(plan);
     expect(text).toMatch(/^ +ms {2}n0 +n1$/m);
     expect(text).toMatch(/ │ +● +register x n1\/1$/m);

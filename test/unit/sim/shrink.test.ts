@@ -163,7 +163,7 @@ describe("a failing seed is told", () => {
 
   test("with the rule, the plan, and how to run it again", () => {
     expect(text).toContain("breaks a rule: canary");
-    expect(text).toContain("npm run sim -- --tier machine --seed crowded");
+    expect(text).toContain("npm run sim -- --tier machine --seed 'crowded 1'");
     expect(report && textOfReport(report, "found.json")).toContain(
       "npm run sim -- --tier machine --plan found.json",
     );

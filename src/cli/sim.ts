@@ -77,6 +77,7 @@ async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): 
       ? JSON.stringify({ tier, seed: plan.seed, events, hash, marks }, null, 2)
       : `Plan ${plan.seed}: no rule was broken in ${events} events (${hash})`;
     process.stdout.write(`${text}\n`);
+    if (svg !== undefined) process.stderr.write(`${svg} was not written: only a run that fails is drawn\n`);
     return 0;
   }
   process.stderr.write(`Rule broken: ${violation.invariant}. Looking for a smaller plan…\n`);

@@ -223,6 +223,13 @@ describe("npm run sim", () => {
     },
   );
 
+  test("says that a plan which does not fail is not drawn", async () => {
+    const { code, stderr } = await run("--seed", "s1", "--svg", join(folder, "passes.svg"));
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/passes\.svg was not written: only a run that fails is drawn$/m);
+    expect(pictures()).not.toContain("passes.svg");
+  });
+
   test("tells of a failure though it cannot be drawn", async () => {
     const file = inFolder("undrawn.json", JSON.stringify(TOO_LATE));
     const { code, stdout, stderr } = await run("--plan", file, "--svg", join(folder, "nowhere", "x.svg"));

@@ -6,7 +6,7 @@ export const USAGE = `npm run sim -- [options]
   --seeds N      how many seeds to run (default 1000)
   --from N       the number of the first (default 0)
   --tier NAME    ${Object.keys(TIERS).join(" or ")} (default machine)
-  --seed S       runs one seed, by its name, and reports on it if it fails
+  --seed S       runs one seed, by its name (s8399), and reports on it if it fails
   --plan FILE    runs one plan, and reports on it if it fails
   --svg FILE     with --seed or --plan: draws the failing run into this file
   --jobs K       so many OS processes, each with its share of the seeds (default 1)

@@ -1,6 +1,7 @@
 import { hashNumber } from "../kernel/hash.ts";
 import { type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
 import type { Registration } from "../resolve/types.ts";
+import { addName, type NamesBySerial, removeName } from "./by-serial.ts";
 import { Ended } from "./ended.ts";
 import {
   byAge,
@@ -35,8 +36,7 @@ export interface NameTablePort {
 /** What one node wrote. */
 interface OwnerTable {
   readonly entries: Map<string, NameEntry>;
-  /** The names of each process. Most hold one, which needs no set. */
-  readonly bySerial: Map<number, string | Set<string>>;
+  readonly bySerial: NamesBySerial;
   digest: number;
   held: number;
 }
@@ -484,21 +484,4 @@ function supersededBy(entry: NameEntry, ref: EntryRef): SupersededHow | undefine
 
 function isMany(present: NameEntry | readonly NameEntry[]): present is readonly NameEntry[] {
   return Array.isArray(present);
-}
-
-function addName(bySerial: Map<number, string | Set<string>>, serial: number, name: string): void {
-  const names = bySerial.get(serial);
-  if (names === undefined) bySerial.set(serial, name);
-  else if (typeof names === "string") {
-    if (names !== name) bySerial.set(serial, new Set([names, name]));
-  } else names.add(name);
-}
-
-function removeName(bySerial: Map<number, string | Set<string>>, serial: number, name: string): void {
-  const names = bySerial.get(serial);
-  if (names === name) bySerial.delete(serial);
-  else if (names instanceof Set) {
-    names.delete(name);
-    if (names.size === 0) bySerial.delete(serial);
-  }
 }

@@ -43,11 +43,18 @@ interface Decision {
   phase: "promising" | "resolving" | "pinning" | "waiting";
   /** How many have promised. */
   promised: number;
+  /** What those who promised have read: the resolver runs when this has been read here too. */
+  readonly known: LogPosition[];
   sinceMs: number;
   askedAtMs: number;
   verdict: Verdict | undefined;
   /** While waiting: when to begin again. */
   againAtMs: number;
+}
+
+interface LogPosition {
+  readonly owner: NodeId;
+  readonly sequence: number;
 }
 
 interface Announced {
@@ -112,6 +119,7 @@ export class ClashDecider {
       case "promising":
       case "waiting":
         if (!sameSet(decision.contenders, visible)) this.#restart(decision, visible, nowMs);
+        else if (decision.promised === decision.contenders.length) this.#runResolver(decision, nowMs);
         return;
       case "pinning":
         // The winner died, or went elsewhere, before it was pinned: the rest is a clash still.
@@ -190,6 +198,7 @@ export class ClashDecider {
       contenders: [...visible].sort((left, right) => compareText(pidOf(left), pidOf(right))),
       phase: "promising",
       promised: 0,
+      known: [],
       sinceMs: nowMs,
       askedAtMs: nowMs,
       verdict: undefined,
@@ -248,13 +257,8 @@ export class ClashDecider {
       this.#wait(decision, nowMs);
       return;
     }
-    // What the owner knows and we do not yet must have its say: wait until its log, or its own news, is here.
-    const behind = this.#port.positionOf(from) < message.position;
-    const unheard = message.known.some((entry) => this.#isUnheard(entry));
-    if (behind || unheard) {
-      this.#wait(decision, nowMs);
-      return;
-    }
+    // What the owner knows and we do not yet must have its say. Its promise is kept meanwhile: asked again, it may always be ahead.
+    decision.known.push({ owner: from, sequence: message.position }, ...message.known);
     decision.promised += 1;
     this.#askNext(decision, nowMs);
   }
@@ -263,11 +267,12 @@ export class ClashDecider {
    * 1. n0 holds a name, and its bus goes. 2. n2 takes it over; n3 takes it over from n2. 3. n0 comes back, and decides between
    * itself and n3. Did it not read first what n3 knows of n2, it could end n3 for a registration that is over.
    */
-  #isUnheard({ owner, sequence }: { readonly owner: NodeId; readonly sequence: number }): boolean {
+  #isUnheard({ owner, sequence }: LogPosition): boolean {
     return this.#port.isUp(owner) && this.#port.positionOf(owner) < sequence;
   }
 
   #runResolver(decision: Decision, nowMs: number): void {
+    if (decision.known.some((position) => this.#isUnheard(position))) return;
     const { table, scope } = this.#port;
     const visible = table.visible(decision.name);
     if (!sameSet(decision.contenders, visible)) {

@@ -226,6 +226,7 @@ export class ClashDecider {
   #wait(decision: Decision, nowMs: number): void {
     for (const entry of decision.contenders) this.#letGo(entry.owner, decision.clash, decision.name);
     decision.phase = "waiting";
+    decision.promised = 0;
     decision.againAtMs = nowMs + RETRY_MS;
   }
 

@@ -76,6 +76,7 @@ export class NameMachine {
     readonly claims: number;
     readonly dockets: number;
     readonly decisions: number;
+    readonly strayPromises: number;
     readonly requests: number;
     readonly endedAhead: number;
   } {
@@ -83,6 +84,7 @@ export class NameMachine {
       claims: this.#parts.claims.size,
       dockets: this.#parts.arbiter.size,
       decisions: this.#parts.decider.size,
+      strayPromises: this.#parts.promises.stray,
       requests: this.#parts.commands.size,
       endedAhead: this.table.endedAhead,
     };

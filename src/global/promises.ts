@@ -37,6 +37,13 @@ export class Promises {
     this.#owner = owner;
   }
 
+  /** Promises to deciders that are not up: there are none, or those registrations could never be promised again. */
+  get stray(): number {
+    const { self } = this.#port;
+    const isHere = (node: NodeId) => node === self || this.#port.isUp(node);
+    return [...this.#promised.values()].filter(({ decider }) => !isHere(decider)).length;
+  }
+
   message(from: NodeId, message: ClashMessage): void {
     switch (message.kind) {
       case "promise":

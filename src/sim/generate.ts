@@ -1,7 +1,15 @@
 import { SeededRandom } from "../kernel/random.ts";
 import { Draw } from "./draw.ts";
 import { type Fault, type Operation, type Plan, RESOLVERS } from "./plan.ts";
-import { drawAssembly, drawCrowd, drawJams, drawMembers, drawSplit, drawWatches } from "./workloads.ts";
+import {
+  drawAssembly,
+  drawCrowd,
+  drawJams,
+  drawMembers,
+  drawSplit,
+  drawWaiters,
+  drawWatches,
+} from "./workloads.ts";
 
 type FaultKind = Fault["kind"];
 
@@ -56,13 +64,11 @@ export function generate(seed: string): Plan {
   const split = isCalm || !forSplit.chance(0.4) ? undefined : drawSplit(forSplit, common);
   const crowd = drawCrowd(new Draw(random.fork("crowd")), common);
   const jams = isCalm ? drawJams(new Draw(random.fork("jams")), faults, common) : undefined;
+  const forWaiters = new Draw(random.fork("waiters"));
+  const timed = { ...common, slowestMs: slowest };
+  const waiters = isCalm ? undefined : drawWaiters(forWaiters, timed);
   const disputes = drawDisputes(new Draw(random.fork("disputes")), nodes, common.processes, restAtMs);
-  const bursts = drawBursts(new Draw(random.fork("bursts")), faults, {
-    nodes,
-    processes: common.processes,
-    restAtMs,
-    slowestMs: slowest,
-  });
+  const bursts = drawBursts(new Draw(random.fork("bursts")), faults, timed);
   return {
     ...common,
     delayMs: [0.1, slowest],
@@ -77,6 +83,7 @@ export function generate(seed: string): Plan {
       ...drawAssembly(new Draw(random.fork("assembly")), common),
       ...(split?.operations ?? []),
       ...crowd,
+      ...(waiters?.operations ?? []),
       ...disputes,
       ...bursts,
       ...(jams?.operations ?? []),
@@ -86,6 +93,7 @@ export function generate(seed: string): Plan {
       ...faults,
       ...(split?.faults ?? []),
       ...(jams?.faults ?? []),
+      ...(waiters?.faults ?? []),
       ...drawRepeats(new Draw(random.fork("repeats")), nodes, restAtMs),
     ].sort(byTime),
   };

@@ -3,6 +3,7 @@ const NOTHING_LEFT = [
   "tables.claims",
   "tables.dockets",
   "tables.decisions",
+  "tables.strayPromises",
   "tables.requests",
   "tables.endedAhead",
   // The tables did not mend by themselves what should never have come to differ.

@@ -106,6 +106,36 @@ export function drawJams(
   return { operations, faults };
 }
 
+/**
+ * One asks for names and stands still before it can write them; another, which wants to have them from it, waits, and crashes.
+ * Whoever gives the names out must not keep them for that one.
+ */
+export function drawWaiters(
+  draw: Draw,
+  { nodes, processes, restAtMs, slowestMs }: Shape & { readonly slowestMs: number },
+): { readonly operations: Operation[]; readonly faults: Fault[] } {
+  if (nodes < 3 || !draw.chance(0.1)) return { operations: [], faults: [] };
+  const first = draw.between(0, nodes - 1);
+  const second = (first + draw.between(1, nodes - 1)) % nodes;
+  const atMs = draw.between(600, restAtMs - 6_000);
+  const operations = Array.from({ length: draw.between(3, 8) }, (_, index): Operation[] => {
+    const common = { name: `w${index}`, process: draw.between(0, processes - 1) } as const;
+    const laterMs = atMs + draw.between(slowestMs, slowestMs + 300);
+    return [
+      { kind: "register", atMs, node: first, owner: first, ...common },
+      { kind: "takeover", atMs: laterMs, node: second, owner: second, ...common },
+    ];
+  }).flat();
+  const pausedAtMs = atMs + draw.fraction() * slowestMs;
+  return {
+    operations,
+    faults: [
+      { kind: "pause", atMs: pausedAtMs, forMs: draw.between(3_000, 6_000), node: first },
+      { kind: "crash", atMs: atMs + slowestMs + draw.between(300, 900), node: second },
+    ],
+  };
+}
+
 /** So many groups that a snapshot needs several messages, for whoever comes later. Rarely: they cost as much as ten runs. */
 export function drawCrowd(draw: Draw, { nodes, restAtMs }: Shape): Operation[] {
   if (!draw.chance(0.01)) return [];

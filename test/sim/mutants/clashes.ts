@@ -105,6 +105,18 @@ export const CLASHES: readonly Mutant[] = [
     seeds: 1020,
   },
   {
+    name: "a promise outlives its decider",
+    edits: [
+      {
+        file: "src/global/promises.ts",
+        find: "if (promised.decider === node) this.#promised.delete(name);",
+        replace: "if (promised.decider === this.#port.self) this.#promised.delete(name);",
+      },
+    ],
+    by: ["nothing is left half done", "a clash is judged once", "who loses a clash is told"],
+    seeds: 1_770,
+  },
+  {
     name: "stamps ignore what was heard",
     edits: [
       {

@@ -83,6 +83,18 @@ export const NAMES: readonly Mutant[] = [
     seeds: 80,
   },
   {
+    name: "names are kept for one that is down",
+    edits: [
+      {
+        file: "src/global/arbiter.ts",
+        find: "      this.#unpark(docket, (waiting) => waiting.from === node);\n",
+        replace: "",
+      },
+    ],
+    by: ["nothing is left half done", "every request is answered"],
+    seeds: 820,
+  },
+  {
     name: "a newcomer is asked alone",
     edits: [{ file: "src/global/handover.ts", find: 'standing: "joining",', replace: 'standing: "active",' }],
     by: TWO_HOLD,

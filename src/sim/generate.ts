@@ -77,7 +77,7 @@ export function generate(seed: string): Plan {
     operations: [
       ...drawMembers(
         new Draw(random.fork("members")),
-        drawWatches(new Draw(random.fork("watches")), operations),
+        drawWatches(new Draw(random.fork("watches")), operations, faults),
         common,
       ),
       ...drawAssembly(new Draw(random.fork("assembly")), common),

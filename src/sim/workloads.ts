@@ -173,13 +173,34 @@ export function drawMembers(
   });
 }
 
-/** Some monitors are of who has ended already, and some of nodes are cancelled. */
-export function drawWatches(draw: Draw, operations: readonly Operation[]): Operation[] {
+/** Some monitors are of who has ended already, some of nodes are cancelled, and some are while nobody hears of it. */
+export function drawWatches(
+  draw: Draw,
+  operations: readonly Operation[],
+  faults: readonly Fault[],
+): Operation[] {
+  const lost = faults.filter((fault) => fault.kind === "deaf" || fault.kind === "disconnect");
   return operations.map((operation): Operation => {
-    if (operation.kind === "monitor") return { ...operation, former: draw.chance(0.25) };
+    if (operation.kind === "monitor") {
+      const told = { ...operation, former: draw.chance(0.25) };
+      const fault = lost.find(({ atMs }) => atMs > operation.atMs);
+      return fault === undefined || draw.chance(0.3) ? told : { ...told, ...duringLoss(draw, told, fault) };
+    }
     if (operation.kind !== "monitorNode" || draw.chance(0.5)) return operation;
     return { ...operation, forMs: draw.between(1, 5_000) };
   });
+}
+
+/** It is cancelled while that is lost on its way. */
+function duringLoss(
+  draw: Draw,
+  { atMs, owner }: { readonly atMs: number; readonly owner: number },
+  fault: Extract<Fault, { kind: "deaf" | "disconnect" }>,
+) {
+  const forMs = fault.atMs - atMs + draw.between(1, Math.max(1, fault.forMs - 1));
+  return fault.kind === "deaf"
+    ? { forMs, node: fault.from, owner: fault.to }
+    : { forMs, node: fault.node, owner };
 }
 
 /** A group of more members than are kept in a list, from all nodes; some leave it again, one by one. */

@@ -5,6 +5,9 @@ import type { Invariant } from "../invariant.ts";
 import type { SimNode } from "../machine/node.ts";
 import type { World } from "../machine/world.ts";
 
+/** After the last fault: from then on each watcher may have to be asked once, if it has been silent for long. */
+const MENDED_MS = 10_000;
+
 /** A node keeps the monitors that have neither fired nor been cancelled, and holds for others the watches that these need: no more. */
 export class NothingIsWatchedForNobody implements Invariant {
   readonly #world: World;
@@ -12,9 +15,15 @@ export class NothingIsWatchedForNobody implements Invariant {
   /** Open monitors, by number: of whom. */
   readonly #open = new Map<SimNode, Map<number, Pid | undefined>>();
 
+  /** How often each had asked a watcher for all it watches, when the faults were long over. */
+  readonly #repairs = new Map<SimNode, number>();
+
   constructor(world: World) {
     this.#world = world;
     this.#isCalm = isCalm(world.plan);
+    world.clock.after(world.plan.restAtMs + MENDED_MS, () => {
+      for (const node of world.present) this.#repairs.set(node, repairsOf(node));
+    });
   }
 
   told(node: SimNode, input: NodeInput, effects: readonly NodeEffect[]): void {
@@ -25,6 +34,10 @@ export class NothingIsWatchedForNobody implements Invariant {
   }
 
   atRest(): void {
+    for (const [node, repairs] of this.#repairs) {
+      if (repairsOf(node) > repairs + this.#world.present.length)
+        this.#world.fail("what is watched is settled in the end", `${repairsOf(node)} repairs on ${node.id}`);
+    }
     const needed = new Map<NodeId, number>();
     for (const node of this.#world.present) {
       const open = this.#of(node);
@@ -52,4 +65,8 @@ export class NothingIsWatchedForNobody implements Invariant {
     }
     return open;
   }
+}
+
+function repairsOf({ machine }: SimNode): number {
+  return machine.counters()["monitors.repairs"] ?? 0;
 }

@@ -151,6 +151,18 @@ export const DETECTION: readonly Mutant[] = [
     seeds: 3_940,
   },
   {
+    name: "what a watcher does not name any more is kept",
+    edits: [
+      {
+        file: "src/monitor/watch-keeper.ts",
+        find: "if (!all.has(serial)) this.release(watcher, serial);",
+        replace: "if (all.size < 0) this.release(watcher, serial);",
+      },
+    ],
+    by: ["what is watched is settled in the end"],
+    seeds: 16_570,
+  },
+  {
     name: "a node goes on being watched when that is cancelled",
     edits: [
       {

@@ -76,4 +76,21 @@ describe("who decides a clash", () => {
     }
     expect(runs).toBe(1);
   });
+
+  test("asks for all promises again when the winner could not be pinned", () => {
+    const clash = `${self}:1`;
+    promise(1, 0);
+    decider.resolved(clash, { kind: "failed" }, 10);
+    decider.message(
+      self,
+      { kind: "pinned", scope: "default", clash, name: "x", done: false, position: 1 },
+      20,
+    );
+    recorded.apply(c, 2, put("x", { id: 1, atMs: 3, meta: 2 }));
+    decider.nameTouched("x", 30);
+    expect(runs).toBe(1);
+    decider.tick(1_000);
+    promise(2, 1_000);
+    expect(runs).toBe(2);
+  });
 });

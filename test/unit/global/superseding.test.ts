@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { superseding } from "../../../src/global/superseding.ts";
+import { superseding, unitedWith } from "../../../src/global/superseding.ts";
 import { nodeNamed, put, RecordedTable } from "./entries.ts";
 
 const [a, b] = [nodeNamed("a"), nodeNamed("b")];
@@ -29,3 +29,10 @@ function recorded() {
   const world = new RecordedTable();
   return { table: world.table, apply: (operation: ReturnType<typeof put>) => world.apply(b, 4, operation) };
 }
+
+test("a registration that lost a clash stays one that did, though its winner is taken over", () => {
+  const lost = { owner: b, id: 4, how: "clashExit" } as const;
+  const taken = { owner: b, id: 4, how: "takenOver" } as const;
+  expect(unitedWith([lost], [taken], a)).toEqual([lost]);
+  expect(unitedWith([taken], [lost], a)).toEqual([lost]);
+});

@@ -9,7 +9,7 @@ import type { Fault, Plan } from "./plan.ts";
 import { Violation } from "./violation.ts";
 
 /** What is given to come to rest: detection by silence, a bus that was away, and a caller's patience, one after another. */
-const REST_MS = 25_000;
+export const REST_MS = 25_000;
 
 /** The rule that is broken by what no rule foresaw. */
 export const NOTHING_THROWS = "no machine throws";

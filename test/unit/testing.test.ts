@@ -24,6 +24,10 @@ describe("the example: a resolver under test", () => {
     expect(failure.message).toMatch(/got lost: n\d has/);
     expect(failure.message).toContain(`{ seed: "${failure.seed}" }`);
     expect(failure.log.some(({ what }) => what.startsWith("partition"))).toBe(true);
+    // Who stood against whom, and what the resolver made of it: without that nobody sees where it went wrong.
+    const asked = failure.log.find(({ what }) => what.startsWith("asks the resolver about"));
+    expect(asked?.what).toMatch(/items/);
+    expect(failure.log.some(({ what }) => /^the verdict on .*"losers"/.test(what))).toBe(true);
   });
 
   test("its mend stands", async () => {

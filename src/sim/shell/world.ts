@@ -5,6 +5,8 @@ import { launch } from "../../node/launch.ts";
 import type { Logger } from "../../node/logger.ts";
 import { type NodeOptions, parseOptions } from "../../node/options.ts";
 import type { ClusterNode } from "../../node/types.ts";
+import { keepOldest } from "../../resolve/resolvers.ts";
+import type { Resolver } from "../../resolve/types.ts";
 import { drained } from "./guard.ts";
 import { OwnClock } from "./own-clock.ts";
 
@@ -80,7 +82,14 @@ export class ShellWorld {
     this.#incarnations += 1;
     const random = this.random.fork(`incarnation:${name}:${this.#incarnations}`);
     const clock = new OwnClock(this.clock, this.#turns(random.fork("turns")));
-    const settings = parseOptions({ logger: this.#logger(name), cluster: "simulated", ...options, name });
+    const resolve = this.#toldResolver(name, options.resolve ?? keepOldest);
+    const settings = parseOptions({
+      logger: this.#logger(name),
+      cluster: "simulated",
+      ...options,
+      resolve,
+      name,
+    });
     const bus = this.network.bus(name);
     const started = launch(settings, { clock, random, host: "simulated", bus });
     const member: Member = {
@@ -180,6 +189,23 @@ export class ShellWorld {
   #end(member: Member): void {
     member.state = "gone";
     if (this.#present.get(member.name) === member) this.#present.delete(member.name);
+  }
+
+  /** The resolver, whose verdicts stand among what happened. */
+  #toldResolver(name: string, resolve: Resolver): Resolver {
+    if (typeof resolve !== "function") return resolve;
+    return (clash) => {
+      const contenders = clash.contenders.map(({ pid, meta }) => `${pid} ${shown({ meta })}`).join(", ");
+      this.tell(name, `asks the resolver about ${clash.name}: ${contenders}`);
+      const verdict = resolve(clash);
+      if (verdict instanceof Promise)
+        verdict.then(
+          (settled) => this.tell(name, `the verdict on ${clash.name}: ${shown(settled)}`),
+          (error: unknown) => this.tell(name, `the resolver of ${clash.name} failed: ${String(error)}`),
+        );
+      else this.tell(name, `the verdict on ${clash.name}: ${shown(verdict)}`);
+      return verdict;
+    };
   }
 
   #turns(random: Random): () => number {

@@ -21,7 +21,12 @@ export function failuresOf({ mutant, found, failures, tried, unsound }: Finding)
         : `"${mutant.name}" was found only by what was not named for it: ${others}`,
     );
   }
-  for (const seed of unsound)
-    wrong.push(`seed ${seed} fails without any mutant: npm run sim -- --seed mutants:${seed}`);
-  return wrong;
+  return [...wrong, ...unsoundOf(unsound)];
+}
+
+/** Of who only measures how rare a find is: that it was found is not asked. */
+export function unsoundOf(seeds: Finding["unsound"]): readonly string[] {
+  return [...seeds].map(
+    (seed) => `seed ${seed} fails without any mutant: npm run sim -- --seed mutants:${seed}`,
+  );
 }

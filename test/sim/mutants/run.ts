@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { MUTANTS } from "./all.ts";
 import { type Finding, hunt } from "./hunt.ts";
 import type { Mutant } from "./mutant.ts";
-import { failuresOf, toRow } from "./report.ts";
+import { failuresOf, toRow, unsoundOf } from "./report.ts";
 import { SURVIVORS } from "./survivors.ts";
 
 // Plants every mutant, and fails unless each is found, by an invariant that was named for it, within its seeds.
@@ -54,7 +54,9 @@ try {
   const queue = [...chosen];
   const findings = new Map<Mutant, Finding>();
   await Promise.all(Array.from({ length: parallel }, () => work(queue, findings)));
-  const wrong = [...findings.values()].flatMap(failuresOf);
+  const wrong = [...findings.values()].flatMap((finding) =>
+    measured === undefined ? failuresOf(finding) : unsoundOf(finding.unsound),
+  );
   for (const line of new Set(wrong)) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;
 } finally {

@@ -1,10 +1,8 @@
 import { generate } from "../../../src/sim/generate.ts";
 import { INVARIANTS } from "../../../src/sim/invariants/all.ts";
 import { World } from "../../../src/sim/machine/world.ts";
+import { REST_MS } from "../../../src/sim/run.ts";
 import { Violation } from "../../../src/sim/violation.ts";
-
-/** Longer than anything takes that is under way when the faults end: a caller's patience, a resolver's time, a bus's grace. */
-const REST_MS = 30_000;
 
 export interface Failure {
   readonly seed: number;

@@ -53,9 +53,13 @@ export class Discovery {
     return first;
   }
 
+  /** Whether the phase lasts: `tick` is for then. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   /** @param isAnyOpen whether somebody first heard by a time may still come up */
   tick(nowMs: number, isAnyOpen: (firstHeardByMs: number) => boolean): "greet" | "ended" | "waiting" {
-    if (!this.#open) return "waiting";
     if (nowMs >= this.#endsMs && !isAnyOpen(this.#endsMs)) {
       this.#open = false;
       return "ended";

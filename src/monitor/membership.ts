@@ -271,7 +271,7 @@ export class Membership {
       if (nowMs >= this.#beatAtMs) this.#beat(nowMs);
     }
     this.#detector.tick(nowMs);
-    if (!connected) return;
+    if (!connected || !this.#discovery.isOpen) return;
     switch (this.#discovery.tick(nowMs, (byMs) => this.#admission.isAnyOpen(byMs, nowMs))) {
       case "greet":
         this.#admission.greetAll(nowMs, true);

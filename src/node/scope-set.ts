@@ -216,7 +216,7 @@ export class ScopeSet {
   }
 
   tick(now: Now): void {
-    this.#each((scope) => scope.tick(now.monotonicMs));
+    for (const scope of this.#scopes.values()) scope.tick(now.monotonicMs);
     this.#openings.tick(now.monotonicMs);
     this.#settlings.tick();
   }

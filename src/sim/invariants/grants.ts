@@ -30,7 +30,7 @@ export class GrantsEnd implements Invariant {
 
   #look(): void {
     for (const node of this.#world.present) {
-      const counters = node.machine.counters();
+      const { counters } = node;
       const left = (counters["tables.dockets"] ?? 0) + (counters["tables.claims"] ?? 0);
       if (left > 0) this.#kept ??= `${left} on ${node.id}`;
     }

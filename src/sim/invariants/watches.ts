@@ -67,6 +67,6 @@ export class NothingIsWatchedForNobody implements Invariant {
   }
 }
 
-function repairsOf({ machine }: SimNode): number {
-  return machine.counters()["monitors.repairs"] ?? 0;
+function repairsOf({ counters }: SimNode): number {
+  return counters["monitors.repairs"] ?? 0;
 }

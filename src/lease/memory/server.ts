@@ -1,0 +1,216 @@
+import { MAX_TOKEN } from "../limits.ts";
+import type {
+  AcquireItem,
+  AcquireResult,
+  ConfirmItem,
+  ConfirmResult,
+  Guarded,
+  LeaseReply,
+  LeaseRequest,
+  ReadResult,
+  ReleaseItem,
+  ReleaseResult,
+  SessionId,
+} from "../requests.ts";
+import { type LeaseSettings, type LeaseTimes, leaseTimes } from "../settings.ts";
+import { ServerData } from "./data.ts";
+
+export interface MemoryLeaseServerOptions {
+  readonly settings: LeaseSettings;
+  /** Its own clock, in milliseconds: it may step. */
+  readonly now: () => number;
+  /** Since when it has been running, by that clock. Default: now. */
+  readonly startedMs?: number | undefined;
+}
+
+/**
+ * One lease server in memory: the rules of `LeaseStore`, as they are, to be read beside them. It can be restarted, with all of its
+ * data, with older ones or with none, and wiped as it runs.
+ */
+export class MemoryLeaseServer {
+  readonly #settings: LeaseSettings;
+  readonly #times: LeaseTimes;
+  readonly #now: () => number;
+  #startedMs: number;
+  #run = 1;
+  #guards = 0;
+  #data: ServerData | undefined;
+
+  constructor(options: MemoryLeaseServerOptions) {
+    this.#settings = options.settings;
+    this.#times = leaseTimes(options.settings);
+    this.#now = options.now;
+    this.#startedMs = options.startedMs ?? options.now();
+  }
+
+  /** What a restart could find later. */
+  snapshot(): ServerData | undefined {
+    return this.#data?.copy();
+  }
+
+  /** @param data what it finds then: undefined for nothing */
+  restart(data: ServerData | undefined): void {
+    this.#run += 1;
+    this.#startedMs = this.#now();
+    this.#data = data?.copy();
+  }
+
+  /** Everything is deleted, and the server runs on. */
+  wipe(): void {
+    this.#data = undefined;
+  }
+
+  /** @param configuration that of the store the request comes from */
+  execute(request: LeaseRequest, configuration: string): LeaseReply {
+    const data = this.#look();
+    if (data.configuration !== undefined && data.configuration !== configuration) {
+      return { kind: "misconfigured", theirs: data.configuration };
+    }
+    if (request.kind === "recover") return this.#recover(data, request, configuration);
+    const guarded = this.#guarded(data);
+    if (guarded !== undefined) return guarded;
+    switch (request.kind) {
+      case "status":
+        return { kind: "ready", maxToken: data.maxToken };
+      case "read":
+        return { kind: "read", items: request.names.map((name) => read(data, name)) };
+      default:
+        return this.#inSession(data, request);
+    }
+  }
+
+  /** Every contact: has something happened since the last that may have made this server forget? */
+  #look(): ServerData {
+    const nowMs = this.#now();
+    const run = `${this.#run}`;
+    const data = this.#data ?? new ServerData();
+    this.#data = data;
+    const steppedOrStood = nowMs < data.seenMs || nowMs - data.seenMs > this.#settings.ttlMs / 2;
+    if (data.run !== run || steppedOrStood) {
+      if (data.run !== run) data.needsFloor = true;
+      data.run = run;
+      this.#guards += 1;
+      data.guard = `${run}.${this.#guards}`;
+      data.guardUntilMs = nowMs + this.#times.guardMs;
+    }
+    data.seenMs = nowMs;
+    return data;
+  }
+
+  #guarded(data: ServerData): Guarded | undefined {
+    const waitMs = Math.max(0, data.guardUntilMs - data.seenMs);
+    if (waitMs === 0 && !data.needsFloor) return undefined;
+    const { guard, isEmpty: empty, needsFloor } = data;
+    return { kind: "guarded", guard, waitMs, needsFloor, empty, upMs: data.seenMs - this.#startedMs };
+  }
+
+  #recover(
+    data: ServerData,
+    { guard, floor, first }: Extract<LeaseRequest, { kind: "recover" }>,
+    configuration: string,
+  ): LeaseReply {
+    const isOver = data.seenMs >= data.guardUntilMs || (first && data.isEmpty);
+    if (data.needsFloor && data.guard === guard && isOver) {
+      data.floor = Math.max(data.floor, floor);
+      data.maxToken = Math.max(data.maxToken, data.floor);
+      data.needsFloor = false;
+      data.guardUntilMs = data.seenMs;
+      data.configuration = configuration;
+    }
+    return this.#guarded(data) ?? { kind: "ready", maxToken: data.maxToken };
+  }
+
+  #inSession(
+    data: ServerData,
+    request: Exclude<LeaseRequest, { kind: "status" | "recover" | "read" }>,
+  ): LeaseReply {
+    const { connection, session: id } = request;
+    if (request.kind === "open") return this.#keep(data, id, connection);
+    const session = data.session(id);
+    if (session === undefined) return { kind: "noSession" };
+    if (connection < session.connection) return { kind: "stale" };
+    session.connection = connection;
+    switch (request.kind) {
+      case "renew":
+        return this.#keep(data, id, connection);
+      case "acquire":
+        return { kind: "acquired", items: request.items.map((item) => acquire(data, id, item)) };
+      case "confirm":
+        return { kind: "confirmed", items: request.items.map((item) => confirm(data, id, item)) };
+      case "attach":
+        return { kind: "confirmed", items: request.items.map((item) => attach(data, id, item)) };
+      case "release":
+        return { kind: "released", items: request.items.map((item) => release(data, id, item)) };
+      case "close":
+        data.closeSession(id);
+        return { kind: "closed" };
+    }
+  }
+
+  #keep(data: ServerData, session: SessionId, connection: number): LeaseReply {
+    data.setSession(session, { connection, expiresMs: data.seenMs + this.#settings.ttlMs });
+    return { kind: "kept", serverMs: data.seenMs, maxToken: data.maxToken };
+  }
+}
+
+function acquire(data: ServerData, session: SessionId, item: AcquireItem): AcquireResult {
+  const { name, claim, proposal, value, ticket } = item;
+  const vote = data.liveVote(name);
+  const isOwn = vote?.session === session && vote.claim === claim;
+  if (ticket !== undefined && !isOwn) data.queueToEnter(name).enter(session, claim, ticket);
+  const queue = data.queue(name);
+  const place = queue?.place(session, claim) ?? { ticket: undefined, ahead: 0 };
+  if (vote !== undefined && !isOwn) {
+    return { kind: "held", vote, leftMs: data.leftMs(vote.session), ...place };
+  }
+  // Who comes when it is first in line is served, even if it has let its reservation run out.
+  const isFirst = isOwn || (place.ticket !== undefined && place.ahead === 0);
+  const turn = isFirst ? undefined : queue?.turn(data.seenMs);
+  if (
+    queue !== undefined &&
+    turn !== undefined &&
+    !(turn.waiter.session === session && turn.waiter.claim === claim)
+  ) {
+    return { kind: "reserved", leftMs: turn.leftMs, ...queue.place(session, claim) };
+  }
+  const token = Math.max(proposal, data.bound(name) + 1);
+  if (token > MAX_TOKEN) return { kind: "exhausted" };
+  queue?.leave(session, claim);
+  data.tidyQueue(name);
+  data.setVote(name, { session, claim, token, value });
+  return { kind: "granted", token };
+}
+
+function confirm(data: ServerData, session: SessionId, item: ConfirmItem): ConfirmResult {
+  const vote = data.liveVote(item.name);
+  if (vote?.session !== session || vote.claim !== item.claim) return { kind: "lost" };
+  if (item.token > vote.token) data.setVote(item.name, { ...vote, token: item.token });
+  return { kind: "stored" };
+}
+
+function attach(data: ServerData, session: SessionId, item: ConfirmItem): ConfirmResult {
+  const { name, claim, token, value } = item;
+  const vote = data.liveVote(name);
+  if (vote !== undefined && (vote.session !== session || vote.claim !== claim)) return { kind: "lost" };
+  data.setVote(name, { session, claim, token, value });
+  data.queue(name)?.leave(session, claim);
+  data.tidyQueue(name);
+  return { kind: "stored" };
+}
+
+function release(data: ServerData, session: SessionId, item: ReleaseItem): ReleaseResult {
+  const { name, claim, leave } = item;
+  const vote = data.liveVote(name);
+  if (vote?.session === session && vote.claim === claim) data.deleteVote(name);
+  const queue = data.queue(name);
+  if (leave) queue?.leave(session, claim);
+  const next = data.liveVote(name) === undefined ? queue?.turn(data.seenMs)?.waiter.session : undefined;
+  data.tidyQueue(name);
+  return { next };
+}
+
+function read(data: ServerData, name: string): ReadResult {
+  const vote = data.liveVote(name);
+  if (vote === undefined) return { kind: "none" };
+  return { kind: "vote", vote, leftMs: data.leftMs(vote.session) };
+}

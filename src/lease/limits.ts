@@ -19,8 +19,8 @@ export const MAX_SERVERS = 7;
 /** Commands (`register`, `lookup`) of one node that wait for lease servers at once. */
 export const MAX_COMMANDS = 100_000;
 
-/** Requests to one server under way at once. What is over it waits in line, in order. */
-export const MAX_IN_FLIGHT = 256;
+/** Requests to one server under way at once. Who finds no room takes that server for out of reach, and tries again a little later. */
+export const MAX_IN_FLIGHT = 10_000;
 
 /**
  * Votes on one server that this node does not want and has not been told are gone. Past this it gives up its session there, with

@@ -15,8 +15,9 @@ import type { LeaseSettings } from "./settings.ts";
  *    twice: an adapter never sends one again by itself. Requests and replies may be lost, late, or carried out when nobody waits
  *    any more. What an earlier connection sent may be carried out after what a later one sent: that is what `connection` is for.
  *    A request with a lower number than its session has seen is refused (`stale`); a higher one is remembered.
- * 3. **Sessions.** `open` and `renew` keep a session for `ttlMs` from when they are carried out, by the server's own clock: never
- *    less, but for steps of that clock. Afterwards it is gone for good, and whatever hangs on it with it.
+ * 3. **Sessions.** `open`, `renew`, `acquire` and `attach` keep a session for `ttlMs` from when they are carried out, by the server's
+ *    own clock: never less, but for steps of that clock. Afterwards it is gone for good, and whatever hangs on it with it. (That a
+ *    vote lasts for a while once it is given is what `Lookup` counts on; a store of one server may leave it to `open` and `renew`.)
  * 4. **Votes.** A name has one vote on each server: session, claim, token and value. It is *live* while its session is. `acquire`
  *    gives it if there is no live one, or the same claim of the same session has it; `confirm` only if that claim has it; `attach`
  *    as `acquire`, but with the token that it says. Nothing else moves a vote, `release` and `close` end it.
@@ -31,7 +32,8 @@ import type { LeaseSettings } from "./settings.ts";
  *    ticket 0 gives a newcomer the highest number in the queue + 1; a higher one raises the ticket that it has, or is the one it
  *    gets. While anybody waits, a free name is kept for the first in line (lowest ticket, then session, then claim) for
  *    `RESERVATION_MS` from when the server first finds it so, in `acquire` or `release`; then for the next, and whoever has missed
- *    their turn loses their place. Whoever is granted the vote leaves the queue. Only fairness depends on queues: they may be lost.
+ *    their turn loses their place. Whoever is granted the vote keeps its place until it leaves: a minority's votes are given back,
+ *    and must not cost it. Only fairness depends on queues: they may be lost.
  * 8. **Configuration.** The first `recover` stores the store's `configuration`; whoever comes with another is refused
  *    (`misconfigured`).
  *

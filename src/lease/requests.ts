@@ -126,15 +126,15 @@ export type AcquireResult =
   | { readonly kind: "granted"; readonly token: number }
   /** `leftMs`: how long the holder's session lasts if it is not renewed. */
   | ({ readonly kind: "held"; readonly vote: Vote; readonly leftMs: number } & Place)
-  /** It is free, and kept for a waiter who came earlier. `leftMs`: for how long. */
-  | ({ readonly kind: "reserved"; readonly leftMs: number } & Place)
+  /** It is free, and kept for a waiter who came earlier, `next`. `leftMs`: for how long. */
+  | ({ readonly kind: "reserved"; readonly next: SessionId; readonly leftMs: number } & Place)
   /** There are no higher tokens. */
   | { readonly kind: "exhausted" };
 
 export interface Place {
   /** The ticket in this server's queue; undefined for those who do not wait, and when the queue is full. */
   readonly ticket: number | undefined;
-  /** Live waiters with earlier tickets. */
+  /** Live ones with earlier tickets, the holder included if it came by the queue. */
   readonly ahead: number;
 }
 

@@ -134,10 +134,12 @@ export class MemoryLeaseServer {
       case "renew":
         return this.#keep(data, id, connection);
       case "acquire":
+        this.#keep(data, id, connection);
         return { kind: "acquired", items: request.items.map((item) => acquire(data, id, item)) };
       case "confirm":
         return { kind: "confirmed", items: request.items.map((item) => confirm(data, id, item)) };
       case "attach":
+        this.#keep(data, id, connection);
         return { kind: "confirmed", items: request.items.map((item) => attach(data, id, item)) };
       case "release":
         return { kind: "released", items: request.items.map((item) => release(data, id, item)) };
@@ -171,11 +173,15 @@ function acquire(data: ServerData, session: SessionId, item: AcquireItem): Acqui
     turn !== undefined &&
     !(turn.waiter.session === session && turn.waiter.claim === claim)
   ) {
-    return { kind: "reserved", leftMs: turn.leftMs, ...queue.place(session, claim) };
+    return {
+      kind: "reserved",
+      next: turn.waiter.session,
+      leftMs: turn.leftMs,
+      ...queue.place(session, claim),
+    };
   }
   const token = Math.max(proposal, data.bound(name) + 1);
   if (token > MAX_TOKEN) return { kind: "exhausted" };
-  queue?.leave(session, claim);
   data.tidyQueue(name);
   data.setVote(name, { session, claim, token, value });
   return { kind: "granted", token };
@@ -193,8 +199,6 @@ function attach(data: ServerData, session: SessionId, item: ConfirmItem): Confir
   const vote = data.liveVote(name);
   if (vote !== undefined && (vote.session !== session || vote.claim !== claim)) return { kind: "lost" };
   data.setVote(name, { session, claim, token, value });
-  data.queue(name)?.leave(session, claim);
-  data.tidyQueue(name);
   return { kind: "stored" };
 }
 

@@ -33,11 +33,11 @@ export function describeQueues(get: Get): void {
     await b.acquire("x", waiting());
     await c.acquire("x", waiting());
     expect(await a.release("x")).toBe(b.id);
-    expect(await c.acquire("x", waiting())).toMatchObject({ kind: "reserved", ticket: 2, ahead: 1 });
-    expect(await a.acquire("x", { claim: 2 })).toMatchObject({ kind: "reserved", ticket: undefined });
+    const kept = { kind: "reserved", next: b.id };
+    expect(await c.acquire("x", waiting())).toMatchObject({ ...kept, ticket: 2, ahead: 1 });
+    expect(await a.acquire("x", { claim: 2 })).toMatchObject({ ...kept, ticket: undefined });
     expect(await b.acquire("x", waiting())).toMatchObject({ kind: "granted" });
-    // Whoever has it has left the queue.
-    expect(await c.acquire("x", waiting())).toMatchObject({ kind: "held", ahead: 0 });
+    expect(await c.acquire("x", waiting())).toMatchObject({ kind: "held", ticket: 2, ahead: 1 });
     expect(await b.release("x")).toBe(c.id);
   });
 
@@ -90,12 +90,11 @@ export function describeQueues(get: Get): void {
 
   test("giving a vote back does not cost the place of one that goes on waiting", async () => {
     const [a, b] = [await get().member("a"), await get().member("b")];
-    await a.acquire("x", waiting());
-    await b.acquire("x", waiting());
-    await a.release("x", { leave: false });
-    expect(await b.acquire("x", waiting())).toMatchObject({ kind: "granted" });
-    await a.acquire("x", waiting(1));
-    expect(await a.release("x", { leave: false })).toBeUndefined();
-    expect(await b.release("x", { leave: false })).toBe(a.id);
+    expect(await a.acquire("x", waiting())).toMatchObject({ kind: "granted" });
+    expect(await b.acquire("x", waiting())).toMatchObject({ kind: "held", ticket: 2 });
+    expect(await a.release("x", { leave: false })).toBe(a.id);
+    expect(await b.acquire("x", waiting(2))).toMatchObject({ kind: "reserved", ahead: 1 });
+    expect(await a.acquire("x", waiting())).toMatchObject({ kind: "granted" });
+    expect(await a.release("x")).toBe(b.id);
   });
 }

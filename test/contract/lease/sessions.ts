@@ -64,6 +64,18 @@ export function describeSessions(get: Get): void {
     expect(await b.acquire("x")).toMatchObject({ kind: "granted" });
   });
 
+  test("a vote lasts for a ttl from when it is given", async () => {
+    const { harness, ttlMs } = get();
+    if (harness.store.servers.length === 1) return;
+    const [a, b] = [await get().member("a"), await get().member("b")];
+    await get().pass(0.8 * ttlMs);
+    await a.take("x");
+    expect(await b.confirm("y", 200, "attach")).toBe("stored");
+    await get().pass(0.8 * ttlMs);
+    expect(await a.read("x")).toMatchObject({ kind: "vote" });
+    expect(await a.read("y")).toMatchObject({ kind: "vote" });
+  });
+
   test("a session that was never opened, or has ended, can do nothing", async () => {
     const peer = await get().peer("a");
     await get().member("b");

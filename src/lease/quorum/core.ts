@@ -1,0 +1,95 @@
+import type { Now } from "../../kernel/clock.ts";
+import { hashText } from "../../kernel/hash.ts";
+import { BACKOFF_MS, MAX_TOKEN } from "../limits.ts";
+import { type LeaseSettings, type LeaseTimes, leaseTimes, majorityOf } from "../settings.ts";
+import { Agenda } from "./agenda.ts";
+import type { LeaseEffect } from "./types.ts";
+
+export interface QuorumOptions {
+  /** Who this is to the servers: the id of the node, which no other run of it has. */
+  readonly owner: string;
+  /** How many servers there are. */
+  readonly servers: number;
+  readonly settings: LeaseSettings;
+}
+
+/** A calendar that is further ahead than this (the year 2112) is taken for broken: it would use up the tokens of everyone. */
+const SANE_WALL_MICROS = MAX_TOKEN / 2;
+
+/** What all parts of the quorum machine share. */
+export class QuorumCore {
+  readonly owner: string;
+  readonly settings: LeaseSettings;
+  readonly times: LeaseTimes;
+  /** How many servers are a majority. */
+  readonly needed: number;
+  readonly agenda = new Agenda();
+  now: Now = { monotonicMs: 0, wallMs: 0 };
+  #effects: LeaseEffect[] = [];
+  #highestToken = 0;
+  #lastId = 0;
+
+  constructor(options: QuorumOptions) {
+    this.owner = options.owner;
+    this.settings = options.settings;
+    this.times = leaseTimes(options.settings);
+    this.needed = majorityOf(options.servers);
+  }
+
+  emit(effect: LeaseEffect): void {
+    this.#effects.push(effect);
+  }
+
+  takeEffects(): readonly LeaseEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** For requests, claims and questions alike. */
+  nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    return this.agenda.at(this.now.monotonicMs + delayMs, run);
+  }
+
+  sawToken(token: number): void {
+    if (token <= MAX_TOKEN) this.#highestToken = Math.max(this.#highestToken, token);
+  }
+
+  /**
+   * A token that is likely to be higher than what any server knows, so that all grant the same one and no second round is needed.
+   * It is no more than a guess: the calendar plays no part in what is promised about tokens.
+   */
+  proposeToken(): number {
+    return Math.min(MAX_TOKEN, Math.max(this.#highestToken + 1, Math.min(this.wallMicros, SANE_WALL_MICROS)));
+  }
+
+  get wallMicros(): number {
+    return Math.max(1, Math.floor(this.now.wallMs * 1_000));
+  }
+
+  /** Full jitter: others who failed at the same moment do not come back at the same moment. */
+  backoffMs(tries: number, key: string): number {
+    const most = Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** Math.min(tries, 16));
+    return 1 + (hashText(`${this.owner} ${key} ${tries}`) / 0x1_0000_0000) * most;
+  }
+}
+
+/** Until when an answer counts, on both clocks of this node. */
+export interface Deadline {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/**
+ * How long until then. The monotonic clock of some systems stands still while the machine is suspended, and the calendar does not:
+ * whichever has gone further counts. So a calendar that steps ahead can end a lease early, and none can make it last.
+ */
+export function leftMs(deadline: Deadline | undefined, now: Now): number {
+  if (deadline === undefined) return Number.NEGATIVE_INFINITY;
+  return Math.min(deadline.monotonicMs - now.monotonicMs, deadline.wallMs - now.wallMs);
+}

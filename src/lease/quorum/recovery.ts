@@ -1,0 +1,99 @@
+import type { Guarded } from "../requests.ts";
+import type { QuorumCore } from "./core.ts";
+import type { ServerLink } from "./server-link.ts";
+
+/**
+ * Gets servers going that keep out because they may have forgotten tokens. Any node may do it, and all do.
+ *
+ * Waiting makes sure that nobody counts on forgotten votes, and says nothing about tokens: 1. token 5 is stored on A and B; 2. A
+ * restarts empty; 3. a majority of A and C would give out 1. So the server gets a floor: the highest token that N - Q + 1 others
+ * have ever stored, which is at least one of every majority. They are asked **after** its wait is over. Before, a token that counts
+ * the forgotten vote may still be on its way to them.
+ */
+export class Recovery {
+  readonly #core: QuorumCore;
+  readonly #links: readonly ServerLink[];
+  /** What each server said last, if it keeps out. */
+  readonly #guards: (Guarded | undefined)[];
+  /** The guards that others are being asked for. */
+  readonly #asking = new Set<string>();
+  #hasWarned = false;
+
+  constructor(core: QuorumCore, links: readonly ServerLink[]) {
+    this.#core = core;
+    this.#links = links;
+    this.#guards = links.map(() => undefined);
+  }
+
+  guarded(link: ServerLink, guarded: Guarded): void {
+    this.#guards[link.index] = guarded;
+    link.lookAgain(Math.min(guarded.waitMs + 1, this.#core.times.requestMs));
+    if (!guarded.needsFloor) return;
+    if (this.#isFirstUse()) this.#openAll();
+    else if (guarded.waitMs === 0) this.#findFloor(link, guarded.guard);
+    this.#warnIfClosed();
+  }
+
+  /** It takes part, or cannot be reached. */
+  forget(link: ServerLink): void {
+    this.#guards[link.index] = undefined;
+  }
+
+  /**
+   * Nobody has ever used them: then none has anything to remember. If they have been running for long enough it is also certain
+   * that nobody counts on anything, and there is no need to wait.
+   */
+  #isFirstUse(): boolean {
+    const { ttlMs } = this.#core.settings;
+    return this.#guards.every(
+      (guard) => guard?.empty === true && guard.needsFloor && (guard.waitMs === 0 || guard.upMs > ttlMs),
+    );
+  }
+
+  #openAll(): void {
+    const floor = this.#core.wallMicros;
+    for (const link of this.#links) {
+      const guard = this.#guards[link.index];
+      if (guard !== undefined) this.#recover(link, guard.guard, floor, true);
+    }
+  }
+
+  #findFloor(link: ServerLink, guard: string): void {
+    const others = this.#links.filter((other) => other !== link);
+    const enough = this.#links.length - this.#core.needed + 1;
+    const key = `${link.index} ${guard}`;
+    if (others.length < enough || this.#asking.has(key)) return;
+    this.#asking.add(key);
+    const tokens: number[] = [];
+    let open = others.length;
+    for (const other of others) {
+      other.ask({ kind: "status" }, (reply) => {
+        open -= 1;
+        if (reply?.kind === "ready") tokens.push(reply.maxToken);
+        if (reply?.kind === "ready" && tokens.length === enough) {
+          this.#recover(link, guard, Math.max(...tokens), false);
+        }
+        if (open === 0) this.#asking.delete(key);
+      });
+    }
+  }
+
+  #recover(link: ServerLink, guard: string, floor: number, first: boolean): void {
+    link.ask({ kind: "recover", guard, floor, first }, (reply) => {
+      if (reply?.kind === "ready") link.lookAgain(0);
+    });
+  }
+
+  #warnIfClosed(): void {
+    const lost = this.#guards.filter((guard) => guard?.needsFloor === true).length;
+    const isUsed = this.#links.some(
+      ({ index, session }) => this.#guards[index]?.empty === false || session !== undefined,
+    );
+    const isClosed = isUsed && lost > this.#links.length - this.#core.needed;
+    if (isClosed && !this.#hasWarned) {
+      const message = `${lost} of ${this.#links.length} lease servers may have lost their data: strict names stay closed until somebody gives them a token floor`;
+      for (const { index } of this.#links) this.#core.emit({ kind: "warning", server: index, message });
+    }
+    this.#hasWarned = isClosed;
+  }
+}

@@ -1,0 +1,312 @@
+import type { Now } from "../../kernel/clock.ts";
+import { ITEMS_PER_REQUEST, MAX_IN_FLIGHT, MAX_OWED } from "../limits.ts";
+import {
+  type AcquireItem,
+  type AcquireResult,
+  type ConfirmItem,
+  type ConfirmResult,
+  type Guarded,
+  type LeaseReply,
+  type LeaseRequest,
+  makeSessionId,
+  type ReleaseItem,
+  type SessionId,
+} from "../requests.ts";
+import { type Deadline, leftMs, type QuorumCore } from "./core.ts";
+
+/** What one server's link tells the rest of the machine. */
+export interface LinkHooks {
+  /** The session has just been opened or renewed: whatever waits for this server can go on. */
+  onKept(link: ServerLink): void;
+  /** The session is gone, and every vote given to it. */
+  onSessionLost(link: ServerLink): void;
+  onGuarded(link: ServerLink, guarded: Guarded): void;
+}
+
+interface InFlight {
+  readonly sent: Now;
+  readonly session: SessionId | undefined;
+  /** Undefined: there will be no answer, and whether it was carried out is not known. */
+  readonly done: (reply: LeaseReply | undefined) => void;
+}
+
+/** A vote, or a ticket, that this node does not want (any more), until the server has said that it is gone. */
+interface Owed {
+  readonly item: ReleaseItem;
+  isSent: boolean;
+  /** @param next whose turn the server says it is */
+  readonly done: ((next: SessionId | undefined) => void) | undefined;
+}
+
+type InSession = Extract<LeaseRequest, { readonly session: SessionId }>["kind"];
+
+/** One server, as this node knows it: the connection, the session, and what is under way. */
+export class ServerLink {
+  readonly index: number;
+  readonly bit: number;
+  readonly #core: QuorumCore;
+  readonly #hooks: LinkHooks;
+  readonly #inFlight = new Map<number, InFlight>();
+  /** By claim. */
+  readonly #owed = new Map<number, Owed>();
+  #isConnected = false;
+  #connection = 0;
+  #session: SessionId | undefined;
+  #sessions = 0;
+  /** Until when the session is certainly kept. Undefined: it has not been opened. */
+  #deadline: Deadline | undefined;
+  #heardMs = Number.NEGATIVE_INFINITY;
+  #tendedMs = Number.NEGATIVE_INFINITY;
+  #withdraw: (() => void) | undefined;
+  #lastKept: { readonly serverMs: number; readonly sentMs: number } | undefined;
+  #misconfigured = false;
+
+  constructor(core: QuorumCore, index: number, hooks: LinkHooks) {
+    this.#core = core;
+    this.index = index;
+    this.bit = 2 ** index;
+    this.#hooks = hooks;
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Which session votes are given to now. Votes of another one are gone. */
+  get session(): SessionId | undefined {
+    return this.#deadline === undefined ? undefined : this.#session;
+  }
+
+  /** How long the session is certainly kept. */
+  get leftMs(): number {
+    return leftMs(this.#deadline, this.#core.now);
+  }
+
+  /** Whether it makes sense to ask for a vote. A server that owes an answer for long has enough to do. */
+  get isUsable(): boolean {
+    return this.isReachable && this.leftMs > 0;
+  }
+
+  /** Whether it can be asked what needs no session. */
+  get isReachable(): boolean {
+    return this.#isConnected && this.#isResponsive;
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+    this.#connection += 1;
+    this.#tend();
+  }
+
+  disconnected(): void {
+    this.#isConnected = false;
+    for (const owed of this.#owed.values()) owed.isSent = false;
+    const lost = [...this.#inFlight.values()];
+    this.#inFlight.clear();
+    for (const { done } of lost) done(undefined);
+  }
+
+  reply(id: number, reply: LeaseReply): void {
+    const request = this.#inFlight.get(id);
+    if (request === undefined) return;
+    this.#inFlight.delete(id);
+    this.#heardMs = this.#core.now.monotonicMs;
+    this.#giveUpBefore(id);
+    if (reply.kind === "guarded") this.#hooks.onGuarded(this, reply);
+    if (reply.kind === "misconfigured") this.#warnOfConfiguration(reply.theirs);
+    const isGone = reply.kind === "noSession" || reply.kind === "stale";
+    if (isGone && request.session !== undefined && request.session === this.#session) this.#sessionLost();
+    request.done(reply);
+  }
+
+  /** A request that is about no session. */
+  ask(request: LeaseRequest, done: (reply: LeaseReply | undefined) => void): void {
+    if (!this.#isConnected || this.#inFlight.size >= MAX_IN_FLIGHT) {
+      done(undefined);
+      return;
+    }
+    const id = this.#core.nextId();
+    const session = "session" in request ? request.session : undefined;
+    this.#inFlight.set(id, { sent: this.#core.now, session, done });
+    this.#core.emit({ kind: "send", server: this.index, id, request });
+  }
+
+  acquire(item: AcquireItem, done: (result: AcquireResult | undefined) => void): void {
+    // What was owed for an earlier attempt goes ahead on the same connection, and must not come again behind this.
+    this.payOwed();
+    this.#owed.delete(item.claim);
+    this.#askInSession("acquire", { items: [item] }, (reply) => {
+      done(reply?.kind === "acquired" ? reply.items[0] : undefined);
+    });
+  }
+
+  /** @param done undefined: not answered */
+  store(
+    kind: "confirm" | "attach",
+    items: readonly ConfirmItem[],
+    done: (results: readonly ConfirmResult[] | undefined) => void,
+  ): void {
+    this.#askInSession(kind, { items }, (reply) => {
+      done(reply?.kind === "confirmed" ? reply.items : undefined);
+    });
+  }
+
+  /**
+   * Has a vote, or ticket, taken back, for as long as it takes. That is forgotten only with the session: then they are gone.
+   * @param done called once that is so
+   */
+  owe(item: ReleaseItem, done?: (next: SessionId | undefined) => void): void {
+    if (this.session === undefined) {
+      done?.(undefined);
+      return;
+    }
+    this.#owed.set(item.claim, { item, isSent: false, done });
+    if (this.#owed.size > MAX_OWED) this.#abandon();
+    else this.payOwed();
+  }
+
+  payOwed(): void {
+    if (!this.#isConnected || !this.#isResponsive || this.session === undefined) return;
+    const unpaid = [...this.#owed.values()].filter(({ isSent }) => !isSent);
+    for (let from = 0; from < unpaid.length; from += ITEMS_PER_REQUEST) {
+      const batch = unpaid.slice(from, from + ITEMS_PER_REQUEST);
+      for (const owed of batch) owed.isSent = true;
+      this.#askInSession("release", { items: batch.map(({ item }) => item) }, (reply) => {
+        this.#paid(batch, reply);
+      });
+    }
+  }
+
+  /** Ends the session: there will be nothing more to say. */
+  close(): void {
+    this.#withdraw?.();
+    if (this.#session !== undefined) this.#askInSession("close", {}, () => {});
+  }
+
+  /** Another look at the server, soon. */
+  lookAgain(inMs: number): void {
+    this.#tendAt(this.#core.now.monotonicMs + inMs);
+  }
+
+  get #isResponsive(): boolean {
+    const [oldest] = this.#inFlight.values();
+    if (oldest === undefined) return true;
+    const sinceMs = Math.max(oldest.sent.monotonicMs, this.#heardMs);
+    return this.#core.now.monotonicMs - sinceMs <= this.#core.times.requestMs;
+  }
+
+  /** What is still not answered when something sent much later is, has been lost. */
+  #giveUpBefore(id: number): void {
+    const beforeMs = this.#core.now.monotonicMs - this.#core.times.requestMs;
+    for (const [earlier, { done, sent }] of this.#inFlight) {
+      if (earlier > id || sent.monotonicMs > beforeMs) return;
+      this.#inFlight.delete(earlier);
+      done(undefined);
+    }
+  }
+
+  #paid(batch: readonly Owed[], reply: LeaseReply | undefined): void {
+    for (const [index, owed] of batch.entries()) {
+      const isOwed = this.#owed.get(owed.item.claim) === owed;
+      if (reply?.kind === "released") {
+        if (isOwed) this.#owed.delete(owed.item.claim);
+        owed.done?.(reply.items[index]?.next);
+      } else if (isOwed) {
+        owed.isSent = false;
+      }
+    }
+  }
+
+  #askInSession(kind: InSession, rest: object, done: (reply: LeaseReply | undefined) => void): void {
+    if (this.#session === undefined) {
+      done(undefined);
+      return;
+    }
+    const request = { kind, session: this.#session, connection: this.#connection, ...rest } as LeaseRequest;
+    this.ask(request, done);
+  }
+
+  /** Opens the session, or renews it; and comes back in time to do so again. */
+  #tend(): void {
+    const { now, times } = this.#core;
+    if (!this.#isConnected) return;
+    const sent = now;
+    if (this.#deadline === undefined) {
+      // Each opening has an id of its own. With the old one a late copy of the request could make a session anew that had expired,
+      // votes and all, without this node's knowing that it was gone meanwhile.
+      this.#sessions += 1;
+      this.#session = makeSessionId(this.#core.owner, this.#sessions);
+    }
+    const session = this.#session;
+    this.#tendedMs = now.monotonicMs;
+    this.#tendAt(now.monotonicMs + times.requestMs);
+    this.#askInSession(this.#deadline === undefined ? "open" : "renew", {}, (reply) => {
+      if (reply?.kind === "kept" && session === this.#session) this.#kept(sent, reply);
+    });
+  }
+
+  #kept(sent: Now, { maxToken, serverMs }: Extract<LeaseReply, { kind: "kept" }>): void {
+    const { lifeMs, renewEveryMs } = this.#core.times;
+    this.#core.sawToken(maxToken);
+    if (this.#hasStepped(sent, serverMs)) {
+      this.#abandon();
+      return;
+    }
+    const deadline = { monotonicMs: sent.monotonicMs + lifeMs, wallMs: sent.wallMs + lifeMs };
+    if (this.#deadline === undefined || deadline.monotonicMs > this.#deadline.monotonicMs) {
+      this.#deadline = deadline;
+    }
+    if (sent.monotonicMs >= this.#tendedMs) this.#tendAt(sent.monotonicMs + renewEveryMs);
+    this.payOwed();
+    this.#hooks.onKept(this);
+  }
+
+  /**
+   * A server whose clock has gone ahead by more than is allowed for may have let sessions expire that this node still counts on.
+   * It is seen too late to be sure, but what it does from here on can be known: so votes there are given up and made anew.
+   */
+  #hasStepped(sent: Now, serverMs: number): boolean {
+    const last = this.#lastKept;
+    const { clockRateBound, serverStepMs } = this.#core.settings;
+    this.#lastKept = { serverMs, sentMs: sent.monotonicMs };
+    if (last === undefined) return false;
+    const elapsedMs = this.#core.now.monotonicMs - last.sentMs;
+    const aheadMs = serverMs - last.serverMs - elapsedMs * (1 + clockRateBound);
+    if (aheadMs <= serverStepMs + CLOCK_GRAIN_MS) return false;
+    const message = `its clock went ahead by ${Math.round(aheadMs)} ms more than time did; steps of up to ${serverStepMs} ms are allowed for`;
+    this.#core.emit({ kind: "warning", server: this.index, message });
+    return true;
+  }
+
+  /** Nothing in it counts any more, so it need not keep anyone out. */
+  #abandon(): void {
+    this.#askInSession("close", {}, () => {});
+    this.#sessionLost();
+  }
+
+  #sessionLost(): void {
+    const owed = [...this.#owed.values()];
+    this.#session = undefined;
+    this.#deadline = undefined;
+    this.#lastKept = undefined;
+    this.#owed.clear();
+    this.#hooks.onSessionLost(this);
+    for (const { done } of owed) done?.(undefined);
+    this.#tend();
+  }
+
+  #tendAt(atMs: number): void {
+    this.#withdraw?.();
+    this.#withdraw = this.#core.agenda.at(atMs, () => this.#tend());
+  }
+
+  #warnOfConfiguration(theirs: string): void {
+    if (this.#misconfigured) return;
+    this.#misconfigured = true;
+    const message = `it is used by nodes with other settings: ${theirs}`;
+    this.#core.emit({ kind: "warning", server: this.index, message });
+  }
+}
+
+/** Servers tell whole milliseconds. */
+const CLOCK_GRAIN_MS = 1;

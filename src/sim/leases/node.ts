@@ -1,0 +1,94 @@
+import type { Cancel, Clock, Now } from "../../kernel/clock.ts";
+import { QuorumMachine } from "../../lease/quorum/machine.ts";
+import type { LeaseEffect, LeaseInput } from "../../lease/quorum/types.ts";
+import type { LeaseSettings } from "../../lease/settings.ts";
+import { LocalClock } from "../machine/local-clock.ts";
+
+export interface SimLeaseNodeOptions {
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly servers: number;
+  readonly settings: LeaseSettings;
+  carryOut(node: SimLeaseNode, effect: LeaseEffect): void;
+  stepped(node: SimLeaseNode): void;
+}
+
+/** One node of a simulated world, as far as leases go: the machine, its clock and its timer. */
+export class SimLeaseNode {
+  readonly owner: string;
+  readonly clock: LocalClock;
+  readonly machine: QuorumMachine;
+  readonly #options: SimLeaseNodeOptions;
+  #inputs: LeaseInput[] = [];
+  #isStepping = false;
+  #isPaused = false;
+  #isAlive = true;
+  #lastCommand = 0;
+  #cancel: Cancel | undefined;
+
+  constructor(options: SimLeaseNodeOptions) {
+    this.owner = options.owner;
+    this.#options = options;
+    this.clock = new LocalClock(options.clock);
+    this.machine = new QuorumMachine(options);
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  now(): Now {
+    return this.clock.now();
+  }
+
+  nextCommand(): number {
+    this.#lastCommand += 1;
+    return this.#lastCommand;
+  }
+
+  feed(input: LeaseInput): void {
+    if (!this.#isAlive) return;
+    this.#inputs.push(input);
+    this.#run();
+  }
+
+  /** The OS process stands still: nothing is read, no timer fires. Its clocks go on. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.feed({ kind: "tick" });
+  }
+
+  crash(): void {
+    this.#isAlive = false;
+    this.#inputs = [];
+    this.#cancel?.();
+  }
+
+  /** The rate of its clock has changed. */
+  rearm(): void {
+    this.#cancel?.();
+    const { deadlineMs } = this.machine;
+    if (deadlineMs === undefined || !this.#isAlive) return;
+    const delayMs = this.clock.globalDelayUntil(deadlineMs);
+    this.#cancel = this.#options.clock.after(delayMs, () => this.feed({ kind: "tick" }));
+  }
+
+  #run(): void {
+    if (this.#isStepping || this.#isPaused) return;
+    this.#isStepping = true;
+    for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
+      for (const effect of this.machine.step(input, this.clock.now())) this.#options.carryOut(this, effect);
+      this.#options.stepped(this);
+    }
+    this.#isStepping = false;
+    this.rearm();
+  }
+}

@@ -43,6 +43,13 @@ export class MemoryLeaseServer {
     this.#startedMs = options.startedMs ?? options.now();
   }
 
+  /** Whether it takes part, as far as it knows itself. */
+  get isReady(): boolean {
+    return (
+      this.#data !== undefined && this.#data.run === `${this.#run}` && this.#guarded(this.#data) === undefined
+    );
+  }
+
   /** What a restart could find later. */
   snapshot(): ServerData | undefined {
     return this.#data?.copy();

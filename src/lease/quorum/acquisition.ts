@@ -40,7 +40,7 @@ export class Acquisition extends Command {
 
   /** A releaser says that it is this node's turn. */
   yourTurn(): void {
-    if (this.hasEnded || !this.#options.wait) return;
+    if (this.hasEnded) return;
     this.#isMyTurn = true;
     this.#tries = 0;
     if (this.#ballot === undefined) this.attempt();
@@ -93,7 +93,10 @@ export class Acquisition extends Command {
   }
 
   #lost(ballot: Ballot): void {
+    // Not twice: the time it was given may run out when it has been lost already, and somebody is being asked about it.
+    if (this.#ballot !== ballot) return;
     const { results } = ballot;
+    this.stayAwake();
     ballot.giveUp(false);
     this.#ballot = undefined;
     for (const result of results) if (result.kind === "held") this.port.core.sawToken(result.vote.token);

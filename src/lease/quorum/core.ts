@@ -24,7 +24,8 @@ export class QuorumCore {
   /** How many servers are a majority. */
   readonly needed: number;
   readonly agenda = new Agenda();
-  now: Now = { monotonicMs: 0, wallMs: 0 };
+  #now: Now | undefined;
+  #elapsedMs = 0;
   #effects: LeaseEffect[] = [];
   #highestToken = 0;
   #lastId = 0;
@@ -34,6 +35,25 @@ export class QuorumCore {
     this.settings = options.settings;
     this.times = leaseTimes(options.settings);
     this.needed = majorityOf(options.servers);
+  }
+
+  get now(): Now {
+    return this.#now ?? { monotonicMs: 0, wallMs: 0 };
+  }
+
+  /**
+   * How long this node has been at it, as leases count. The monotonic clock of some systems stands still while the machine is
+   * suspended, and the calendar does not: from one look to the next, whichever has gone further counts. So a calendar that steps
+   * ahead can end a lease early; one that steps back makes none last, unless it does so between two looks with a sleep in between.
+   */
+  get elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
+  look(now: Now): void {
+    const last = this.#now ?? now;
+    this.#now = now;
+    this.#elapsedMs += Math.max(0, now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs);
   }
 
   emit(effect: LeaseEffect): void {
@@ -77,19 +97,4 @@ export class QuorumCore {
     const most = Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** Math.min(tries, 16));
     return 1 + (hashText(`${this.owner} ${key} ${tries}`) / 0x1_0000_0000) * most;
   }
-}
-
-/** Until when an answer counts, on both clocks of this node. */
-export interface Deadline {
-  readonly monotonicMs: number;
-  readonly wallMs: number;
-}
-
-/**
- * How long until then. The monotonic clock of some systems stands still while the machine is suspended, and the calendar does not:
- * whichever has gone further counts. So a calendar that steps ahead can end a lease early, and none can make it last.
- */
-export function leftMs(deadline: Deadline | undefined, now: Now): number {
-  if (deadline === undefined) return Number.NEGATIVE_INFINITY;
-  return Math.min(deadline.monotonicMs - now.monotonicMs, deadline.wallMs - now.wallMs);
 }

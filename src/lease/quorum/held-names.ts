@@ -155,7 +155,8 @@ export class HeldNames {
   get nextLossMs(): number {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const mask of this.#byMask.keys()) leastMs = Math.min(leastMs, this.leftMs(mask));
-    return this.#core.now.monotonicMs + leastMs;
+    // Timers know no less than a millisecond; and the two clocks may disagree by less than either can tell.
+    return this.#core.now.monotonicMs + Math.max(1, leastMs);
   }
 
   #setMask(entry: Entry, mask: number): void {

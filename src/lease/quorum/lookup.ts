@@ -34,7 +34,9 @@ export class Lookup extends Command {
     const begunMs = core.now.monotonicMs;
     const collect = { results: [] as ReadResult[], open: asked.length };
     this.#collect = collect;
-    this.wakeAfter(core.times.requestMs, () => this.#judge(collect.results, begunMs, true));
+    this.wakeAfter(core.times.requestMs, () => {
+      if (this.#collect === collect) this.#judge(collect.results, begunMs, true);
+    });
     for (const link of asked) {
       link.ask({ kind: "read", names: [this.name] }, (reply) => {
         collect.open -= 1;
@@ -60,6 +62,7 @@ export class Lookup extends Command {
     }
     if (!isComplete) return;
     this.#collect = undefined;
+    this.stayAwake();
     this.#wasFreeAtMs = Number.NEGATIVE_INFINITY;
     this.isUnclear = results.length >= core.needed;
     // Servers that keep out answer, but do not tell.

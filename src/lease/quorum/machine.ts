@@ -56,13 +56,13 @@ export class QuorumMachine {
 
   /** How many servers this node can ask for votes now, and how many it needs. */
   quorum(now: Now): { readonly reached: number; readonly needed: number } {
-    this.#core.now = now;
+    this.#core.look(now);
     return { reached: this.#links.filter((link) => link.isUsable).length, needed: this.#core.needed };
   }
 
   /** For how long this claim certainly holds the name, if nothing is renewed; 0: it does not. */
   remainingMs(name: string, claim: number, now: Now): number {
-    this.#core.now = now;
+    this.#core.look(now);
     return this.#held.leftMsOf(name, claim);
   }
 
@@ -73,7 +73,7 @@ export class QuorumMachine {
 
   step(input: LeaseInput, now: Now): readonly LeaseEffect[] {
     if (this.#closed) return [];
-    this.#core.now = now;
+    this.#core.look(now);
     this.#endLost();
     this.#core.agenda.runDue(now.monotonicMs);
     this.#take(input);

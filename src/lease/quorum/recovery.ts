@@ -15,19 +15,21 @@ export class Recovery {
   readonly #links: readonly ServerLink[];
   /** What each server said last, if it keeps out. */
   readonly #guards: (Guarded | undefined)[];
-  /** The guards that others are being asked for. */
-  readonly #asking = new Set<string>();
+  /** When the others were asked for a floor for it last. */
+  readonly #askedMs: number[];
   #hasWarned = false;
 
   constructor(core: QuorumCore, links: readonly ServerLink[]) {
     this.#core = core;
     this.#links = links;
     this.#guards = links.map(() => undefined);
+    this.#askedMs = links.map(() => Number.NEGATIVE_INFINITY);
   }
 
   guarded(link: ServerLink, guarded: Guarded): void {
     this.#guards[link.index] = guarded;
-    link.lookAgain(Math.min(guarded.waitMs + 1, this.#core.times.requestMs));
+    const { requestMs } = this.#core.times;
+    link.lookAgain(guarded.waitMs > 0 ? Math.min(guarded.waitMs + 1, requestMs) : requestMs);
     if (!guarded.needsFloor) return;
     if (this.#isFirstUse()) this.#openAll();
     else if (guarded.waitMs === 0) this.#findFloor(link, guarded.guard);
@@ -61,19 +63,18 @@ export class Recovery {
   #findFloor(link: ServerLink, guard: string): void {
     const others = this.#links.filter((other) => other !== link);
     const enough = this.#links.length - this.#core.needed + 1;
-    const key = `${link.index} ${guard}`;
-    if (others.length < enough || this.#asking.has(key)) return;
-    this.#asking.add(key);
+    const nowMs = this.#core.now.monotonicMs;
+    // What the others answer may be that they keep out too, and nobody is to be asked for that over and over.
+    if (others.length < enough || nowMs < (this.#askedMs[link.index] ?? 0) + this.#core.times.requestMs / 2)
+      return;
+    this.#askedMs[link.index] = nowMs;
     const tokens: number[] = [];
-    let open = others.length;
     for (const other of others) {
       other.ask({ kind: "status" }, (reply) => {
-        open -= 1;
         if (reply?.kind === "ready") tokens.push(reply.maxToken);
         if (reply?.kind === "ready" && tokens.length === enough) {
           this.#recover(link, guard, Math.max(...tokens), false);
         }
-        if (open === 0) this.#asking.delete(key);
       });
     }
   }

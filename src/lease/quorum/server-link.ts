@@ -1,4 +1,3 @@
-import type { Now } from "../../kernel/clock.ts";
 import { ITEMS_PER_REQUEST, MAX_IN_FLIGHT, MAX_OWED } from "../limits.ts";
 import {
   type AcquireItem,
@@ -12,7 +11,7 @@ import {
   type ReleaseItem,
   type SessionId,
 } from "../requests.ts";
-import { type Deadline, leftMs, type QuorumCore } from "./core.ts";
+import type { QuorumCore } from "./core.ts";
 
 /** What one server's link tells the rest of the machine. */
 export interface LinkHooks {
@@ -23,8 +22,14 @@ export interface LinkHooks {
   onGuarded(link: ServerLink, guarded: Guarded): void;
 }
 
+/** When something was sent, by the monotonic clock and by the one that leases count by. */
+interface Sent {
+  readonly atMs: number;
+  readonly elapsedMs: number;
+}
+
 interface InFlight {
-  readonly sent: Now;
+  readonly sentMs: number;
   readonly session: SessionId | undefined;
   /** Undefined: there will be no answer, and whether it was carried out is not known. */
   readonly done: (reply: LeaseReply | undefined) => void;
@@ -53,12 +58,12 @@ export class ServerLink {
   #connection = 0;
   #session: SessionId | undefined;
   #sessions = 0;
-  /** Until when the session is certainly kept. Undefined: it has not been opened. */
-  #deadline: Deadline | undefined;
+  /** Until when, of the core's `elapsedMs`, the session is certainly kept. Undefined: it has not been opened. */
+  #deadlineMs: number | undefined;
   #heardMs = Number.NEGATIVE_INFINITY;
   #tendedMs = Number.NEGATIVE_INFINITY;
   #withdraw: (() => void) | undefined;
-  #lastKept: { readonly serverMs: number; readonly sentMs: number } | undefined;
+  #lastKept: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
   #misconfigured = false;
 
   constructor(core: QuorumCore, index: number, hooks: LinkHooks) {
@@ -74,12 +79,12 @@ export class ServerLink {
 
   /** Which session votes are given to now. Votes of another one are gone. */
   get session(): SessionId | undefined {
-    return this.#deadline === undefined ? undefined : this.#session;
+    return this.#deadlineMs === undefined ? undefined : this.#session;
   }
 
   /** How long the session is certainly kept. */
   get leftMs(): number {
-    return leftMs(this.#deadline, this.#core.now);
+    return (this.#deadlineMs ?? Number.NEGATIVE_INFINITY) - this.#core.elapsedMs;
   }
 
   /** Whether it makes sense to ask for a vote. A server that owes an answer for long has enough to do. */
@@ -127,7 +132,7 @@ export class ServerLink {
     }
     const id = this.#core.nextId();
     const session = "session" in request ? request.session : undefined;
-    this.#inFlight.set(id, { sent: this.#core.now, session, done });
+    this.#inFlight.set(id, { sentMs: this.#core.now.monotonicMs, session, done });
     this.#core.emit({ kind: "send", server: this.index, id, request });
   }
 
@@ -191,15 +196,15 @@ export class ServerLink {
   get #isResponsive(): boolean {
     const [oldest] = this.#inFlight.values();
     if (oldest === undefined) return true;
-    const sinceMs = Math.max(oldest.sent.monotonicMs, this.#heardMs);
+    const sinceMs = Math.max(oldest.sentMs, this.#heardMs);
     return this.#core.now.monotonicMs - sinceMs <= this.#core.times.requestMs;
   }
 
   /** What is still not answered when something sent much later is, has been lost. */
   #giveUpBefore(id: number): void {
     const beforeMs = this.#core.now.monotonicMs - this.#core.times.requestMs;
-    for (const [earlier, { done, sent }] of this.#inFlight) {
-      if (earlier > id || sent.monotonicMs > beforeMs) return;
+    for (const [earlier, { done, sentMs }] of this.#inFlight) {
+      if (earlier > id || sentMs > beforeMs) return;
       this.#inFlight.delete(earlier);
       done(undefined);
     }
@@ -230,8 +235,8 @@ export class ServerLink {
   #tend(): void {
     const { now, times } = this.#core;
     if (!this.#isConnected) return;
-    const sent = now;
-    if (this.#deadline === undefined) {
+    const sent = { atMs: now.monotonicMs, elapsedMs: this.#core.elapsedMs };
+    if (this.#deadlineMs === undefined) {
       // Each opening has an id of its own. With the old one a late copy of the request could make a session anew that had expired,
       // votes and all, without this node's knowing that it was gone meanwhile.
       this.#sessions += 1;
@@ -240,23 +245,20 @@ export class ServerLink {
     const session = this.#session;
     this.#tendedMs = now.monotonicMs;
     this.#tendAt(now.monotonicMs + times.requestMs);
-    this.#askInSession(this.#deadline === undefined ? "open" : "renew", {}, (reply) => {
+    this.#askInSession(this.#deadlineMs === undefined ? "open" : "renew", {}, (reply) => {
       if (reply?.kind === "kept" && session === this.#session) this.#kept(sent, reply);
     });
   }
 
-  #kept(sent: Now, { maxToken, serverMs }: Extract<LeaseReply, { kind: "kept" }>): void {
+  #kept(sent: Sent, { maxToken, serverMs }: Extract<LeaseReply, { kind: "kept" }>): void {
     const { lifeMs, renewEveryMs } = this.#core.times;
     this.#core.sawToken(maxToken);
     if (this.#hasStepped(sent, serverMs)) {
       this.#abandon();
       return;
     }
-    const deadline = { monotonicMs: sent.monotonicMs + lifeMs, wallMs: sent.wallMs + lifeMs };
-    if (this.#deadline === undefined || deadline.monotonicMs > this.#deadline.monotonicMs) {
-      this.#deadline = deadline;
-    }
-    if (sent.monotonicMs >= this.#tendedMs) this.#tendAt(sent.monotonicMs + renewEveryMs);
+    this.#deadlineMs = Math.max(this.#deadlineMs ?? 0, sent.elapsedMs + lifeMs);
+    if (sent.atMs >= this.#tendedMs) this.#tendAt(sent.atMs + renewEveryMs);
     this.payOwed();
     this.#hooks.onKept(this);
   }
@@ -265,12 +267,12 @@ export class ServerLink {
    * A server whose clock has gone ahead by more than is allowed for may have let sessions expire that this node still counts on.
    * It is seen too late to be sure, but what it does from here on can be known: so votes there are given up and made anew.
    */
-  #hasStepped(sent: Now, serverMs: number): boolean {
+  #hasStepped(sent: Sent, serverMs: number): boolean {
     const last = this.#lastKept;
     const { clockRateBound, serverStepMs } = this.#core.settings;
-    this.#lastKept = { serverMs, sentMs: sent.monotonicMs };
+    this.#lastKept = { serverMs, elapsedMs: sent.elapsedMs };
     if (last === undefined) return false;
-    const elapsedMs = this.#core.now.monotonicMs - last.sentMs;
+    const elapsedMs = this.#core.elapsedMs - last.elapsedMs;
     const aheadMs = serverMs - last.serverMs - elapsedMs * (1 + clockRateBound);
     if (aheadMs <= serverStepMs + CLOCK_GRAIN_MS) return false;
     const message = `its clock went ahead by ${Math.round(aheadMs)} ms more than time did; steps of up to ${serverStepMs} ms are allowed for`;
@@ -287,7 +289,7 @@ export class ServerLink {
   #sessionLost(): void {
     const owed = [...this.#owed.values()];
     this.#session = undefined;
-    this.#deadline = undefined;
+    this.#deadlineMs = undefined;
     this.#lastKept = undefined;
     this.#owed.clear();
     this.#hooks.onSessionLost(this);

@@ -13,6 +13,8 @@ export interface SimLeaseNodeOptions {
   stepped(node: SimLeaseNode): void;
 }
 
+const GRAIN_MS = 0.001;
+
 /** One node of a simulated world, as far as leases go: the machine, its clock and its timer. */
 export class SimLeaseNode {
   readonly owner: string;
@@ -21,7 +23,8 @@ export class SimLeaseNode {
   readonly #options: SimLeaseNodeOptions;
   #inputs: LeaseInput[] = [];
   #isStepping = false;
-  #isPaused = false;
+  #pauses = 0;
+  #sleptMs: number | undefined;
   #isAlive = true;
   #lastCommand = 0;
   #cancel: Cancel | undefined;
@@ -38,7 +41,12 @@ export class SimLeaseNode {
   }
 
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.#pauses > 0;
+  }
+
+  /** Its clocks cannot be read. */
+  get isSuspended(): boolean {
+    return this.#sleptMs !== undefined;
   }
 
   now(): Now {
@@ -58,12 +66,29 @@ export class SimLeaseNode {
 
   /** The OS process stands still: nothing is read, no timer fires. Its clocks go on. */
   pause(): void {
-    this.#isPaused = true;
+    this.#pauses += 1;
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.#pauses -= 1;
     this.feed({ kind: "tick" });
+  }
+
+  /** The whole machine sleeps, and its monotonic clock with it. Nothing when it sleeps already, or its clock is not right. */
+  suspend(): void {
+    if (this.isSuspended || this.clock.isDrifting) return;
+    this.#sleptMs = this.#options.clock.now().monotonicMs;
+    this.clock.setRate(1e-9);
+    this.pause();
+  }
+
+  /** The calendar, which a battery keeps going, is right again. */
+  wake(): void {
+    if (this.#sleptMs === undefined) return;
+    this.clock.setRate(1);
+    this.clock.stepWall(this.#options.clock.now().monotonicMs - this.#sleptMs);
+    this.#sleptMs = undefined;
+    this.resume();
   }
 
   crash(): void {
@@ -77,12 +102,13 @@ export class SimLeaseNode {
     this.#cancel?.();
     const { deadlineMs } = this.machine;
     if (deadlineMs === undefined || !this.#isAlive) return;
-    const delayMs = this.clock.globalDelayUntil(deadlineMs);
+    // Less than a clock can tell would be no time at all, over and over.
+    const delayMs = Math.max(GRAIN_MS, this.clock.globalDelayUntil(deadlineMs));
     this.#cancel = this.#options.clock.after(delayMs, () => this.feed({ kind: "tick" }));
   }
 
   #run(): void {
-    if (this.#isStepping || this.#isPaused) return;
+    if (this.#isStepping || this.isPaused) return;
     this.#isStepping = true;
     for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
       for (const effect of this.machine.step(input, this.clock.now())) this.#options.carryOut(this, effect);

@@ -30,6 +30,10 @@ export class SimLeaseServer {
     else this.#waiting.push(run);
   }
 
+  get isReady(): boolean {
+    return this.#server.isReady;
+  }
+
   /** What a restart with `older` data finds. */
   save(): void {
     this.#saved = this.#server.snapshot();

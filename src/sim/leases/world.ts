@@ -199,7 +199,7 @@ export class LeaseWorld {
     const arrive = (): void => {
       this.servers[server]?.receive(request, CONFIGURATION, (reply) => {
         if (line.isCut || line.isMute) return;
-        line.repliesUntilMs = Math.max(line.repliesUntilMs, this.nowMs + this.delay());
+        line.repliesUntilMs = Math.max(line.repliesUntilMs, this.nowMs + this.delay() + line.slowerByMs);
         this.clock.after(line.repliesUntilMs - this.nowMs, () => {
           if (line.isUp && line.connection === connection) node.feed({ kind: "reply", server, id, reply });
         });

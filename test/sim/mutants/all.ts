@@ -1,6 +1,7 @@
 import { CLASHES } from "./clashes.ts";
 import { DETECTION } from "./detection.ts";
 import { GROUPS } from "./groups.ts";
+import { LEASES } from "./leases.ts";
 import type { Mutant } from "./mutant.ts";
 import { NAMES } from "./names.ts";
 import { TABLES } from "./tables.ts";
@@ -20,4 +21,12 @@ export const CANARY: Mutant = {
   seeds: 1,
 };
 
-export const MUTANTS: readonly Mutant[] = [CANARY, ...NAMES, ...CLASHES, ...TABLES, ...GROUPS, ...DETECTION];
+export const MUTANTS: readonly Mutant[] = [
+  CANARY,
+  ...NAMES,
+  ...CLASHES,
+  ...TABLES,
+  ...GROUPS,
+  ...DETECTION,
+  ...LEASES,
+];

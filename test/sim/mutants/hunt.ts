@@ -23,7 +23,7 @@ type Trial = typeof trySeed;
 const sound = new Map<string, { readonly trial: Trial; readonly failures: Map<number, boolean> }>();
 
 async function soundOf(mutant: Mutant, folder: string): Promise<(seed: number) => boolean> {
-  const key = JSON.stringify(mutant.given ?? []);
+  const key = JSON.stringify([mutant.given ?? [], mutant.workload]);
   let known = sound.get(key);
   if (known === undefined) {
     known = {
@@ -34,7 +34,7 @@ async function soundOf(mutant: Mutant, folder: string): Promise<(seed: number) =
   }
   const { trial, failures } = known;
   return (seed) => {
-    const failed = failures.get(seed) ?? trial(seed) !== undefined;
+    const failed = failures.get(seed) ?? trial(seed, mutant.workload) !== undefined;
     failures.set(seed, failed);
     return failed;
   };
@@ -53,7 +53,8 @@ export async function hunt(
 ): Promise<Finding> {
   const failsAnyway = await soundOf(mutant, folder);
   const bundle = await bundleMutant(mutant, "child", folder);
-  const child = spawn(process.execPath, [bundle, "0", String(options.seeds)], {
+  const workload = mutant.workload === undefined ? [] : [mutant.workload];
+  const child = spawn(process.execPath, [bundle, "0", String(options.seeds), ...workload], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const failures = new Map<string, number>();

@@ -13,6 +13,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** No bugs: they bring about what the bug needs to show, and the core must be sound with them alone. */
   readonly given?: readonly Edit[] | undefined;
+  /** What is simulated. Default: the cluster. */
+  readonly workload?: "leases" | undefined;
   /** The invariants that may find it: another one that does has found something else. */
   readonly by: readonly string[];
   /** Within so many seeds: three times what 99 in 100 need at the measured rate. */

@@ -1,5 +1,6 @@
 import { generate } from "../../../src/sim/generate.ts";
 import { INVARIANTS } from "../../../src/sim/invariants/all.ts";
+import { runLeases } from "../../../src/sim/leases/run.ts";
 import { World } from "../../../src/sim/machine/world.ts";
 import { REST_MS } from "../../../src/sim/run.ts";
 import { Violation } from "../../../src/sim/violation.ts";
@@ -14,7 +15,11 @@ export interface Failure {
 export const THROWS = "no machine throws";
 
 /** Runs one world. Undefined: nothing was amiss. */
-export function trySeed(seed: number): Failure | undefined {
+export function trySeed(seed: number, workload?: string): Failure | undefined {
+  if (workload === "leases") {
+    const { violation } = runLeases(`mutants:${seed}`);
+    return violation && { seed, invariant: violation.invariant, seen: violation.seen };
+  }
   try {
     new World(generate(`mutants:${seed}`), { invariants: INVARIANTS }).run(REST_MS);
     return undefined;

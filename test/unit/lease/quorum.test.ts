@@ -70,7 +70,7 @@ describe("a name on a majority of lease servers", () => {
   test("is granted as soon as a majority has, however slow the others are", () => {
     const world = new Cast();
     const a = world.node(0);
-    world.line(a, 1).slowerByMs = 1_000;
+    world.line(a, 1).slowerByMs = 500;
     const asked = world.acquire(a, "x");
     const beganMs = world.nowMs;
     world.granted(asked);

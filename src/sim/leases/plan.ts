@@ -1,0 +1,158 @@
+import { SeededRandom } from "../../kernel/random.ts";
+import type { LeaseSettings } from "../../lease/settings.ts";
+import { Draw } from "../draw.ts";
+
+/** Something a program does. Nodes are named by their place: later ones come when others crash. */
+export type LeaseOperation = { readonly atMs: number; readonly node: number; readonly name: string } & (
+  | { readonly kind: "acquire"; readonly wait: boolean; readonly timeoutMs: number; readonly holdMs: number }
+  | { readonly kind: "lookup"; readonly timeoutMs: number }
+);
+
+/** Something that goes wrong, and ends after a while. */
+export type LeaseFault = { readonly atMs: number; readonly forMs: number } & (
+  | { readonly kind: "cut" | "mute" | "late"; readonly node: number; readonly server: number }
+  | { readonly kind: "slow"; readonly node: number; readonly server: number; readonly byMs: number }
+  | { readonly kind: "break"; readonly node: number; readonly server: number }
+  | { readonly kind: "pause" | "crash" | "suspend"; readonly node: number }
+  | { readonly kind: "deaf"; readonly node: number; readonly other: number }
+  | { readonly kind: "serverPause"; readonly server: number }
+  | { readonly kind: "restart"; readonly server: number; readonly data: "kept" | "older" | "lost" | "wiped" }
+  | { readonly kind: "serverStep"; readonly server: number; readonly byMs: number }
+  | { readonly kind: "step"; readonly node: number; readonly byMs: number }
+  | { readonly kind: "drift"; readonly node: number; readonly rate: number }
+);
+
+export interface LeasePlan {
+  readonly seed: string;
+  readonly servers: number;
+  readonly nodes: number;
+  readonly settings: LeaseSettings;
+  readonly delayMs: readonly [number, number];
+  /** Whether clocks keep to the bound that leases count on. If not, two may hold a name; tokens must tell them apart. */
+  readonly areClocksSound: boolean;
+  readonly operations: readonly LeaseOperation[];
+  readonly faults: readonly LeaseFault[];
+  /** From here on nothing goes wrong, and nothing new is asked. */
+  readonly restAtMs: number;
+}
+
+/** Short, so that many ttls go by in one run. */
+const SETTINGS: LeaseSettings = { ttlMs: 1_000, clockRateBound: 0.02, serverStepMs: 40 };
+const NAMES = ["x", "y", "z"];
+/** A server that has lost its data is to be well again before another one does: longer than it keeps out. */
+const BETWEEN_LOSSES_MS = 2_600;
+
+export function generateLeases(seed: string): LeasePlan {
+  const random = new SeededRandom(`leases ${seed}`);
+  const shape = new Draw(random.fork("shape"));
+  const servers = shape.pick([3, 3, 3, 5]);
+  const nodes = shape.between(2, 4);
+  const areClocksSound = shape.chance(0.8);
+  const restAtMs = shape.between(4_000, 12_000);
+  const common = { servers, nodes, restAtMs };
+  const draw = new Draw(random.fork("faults"));
+  const kinds = KINDS.filter(() => shape.chance(0.45));
+  const faults = Array.from({ length: shape.between(0, 14) }, () =>
+    drawFault(draw, kinds, common, areClocksSound),
+  );
+  const losses = shape.chance(0.5) ? drawLosses(new Draw(random.fork("losses")), common) : [];
+  return {
+    ...{ seed, servers, nodes, areClocksSound, restAtMs, settings: SETTINGS },
+    delayMs: [0.1, shape.pick([1, 5, 20, 40])],
+    operations: drawOperations(new Draw(random.fork("operations")), common, shape.between(1, NAMES.length)),
+    faults: [...faults.flat(), ...losses],
+  };
+}
+
+type Shape = Pick<LeasePlan, "servers" | "nodes" | "restAtMs">;
+
+const KINDS = [
+  ...["cut", "mute", "late", "slow", "break", "pause", "crash", "suspend", "deaf"],
+  ...["serverPause", "serverStep", "step", "drift", "isolate"],
+] as const;
+
+function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: number): LeaseOperation[] {
+  return Array.from({ length: draw.between(10, 60) }, (): LeaseOperation => {
+    const common = {
+      atMs: draw.between(0, restAtMs),
+      node: draw.between(0, nodes + 1),
+      name: draw.pick(NAMES.slice(0, names)),
+      timeoutMs: draw.between(50, 3_000),
+    };
+    if (draw.chance(0.4)) return { ...common, kind: "lookup" };
+    const holdMs = draw.chance(0.3) ? 100_000 : draw.between(1, 2_000);
+    return { ...common, kind: "acquire", wait: draw.chance(0.5), holdMs };
+  }).sort((left, right) => left.atMs - right.atMs);
+}
+
+function drawFault(
+  draw: Draw,
+  kinds: readonly (typeof KINDS)[number][],
+  { nodes, restAtMs, servers }: Shape,
+  areClocksSound: boolean,
+): LeaseFault[] {
+  if (kinds.length === 0) return [];
+  const { clockRateBound: bound, serverStepMs, ttlMs } = SETTINGS;
+  const kind = draw.pick(kinds);
+  const [node, other, server] = [
+    draw.between(0, nodes - 1),
+    draw.between(0, nodes - 1),
+    draw.between(0, servers - 1),
+  ];
+  const at = { atMs: draw.between(0, restAtMs), forMs: draw.between(10, draw.pick([200, 1_500, 4_000])) };
+  switch (kind) {
+    case "cut":
+    case "mute":
+    case "late":
+    case "break":
+      return [{ kind, ...at, node, server }];
+    case "slow":
+      return [{ kind, ...at, node, server, byMs: draw.between(5, 150) }];
+    case "pause":
+    case "crash":
+    case "suspend":
+      return [{ kind, ...at, node }];
+    case "deaf":
+      return [{ kind, ...at, node, other }];
+    case "serverPause":
+      return [{ kind, ...at, server }];
+    case "isolate":
+      return Array.from(
+        { length: servers },
+        (_, index): LeaseFault => ({ kind: "cut", ...at, node, server: index }),
+      );
+    case "step":
+      return [{ kind, ...at, node, byMs: draw.between(-5_000, 5_000) }];
+    case "serverStep": {
+      // Ahead by what is allowed for, or by so much that it is noticed; back by anything.
+      const byMs = draw.pick([
+        draw.between(1, serverStepMs),
+        draw.between(ttlMs / 2 + 1, 3 * ttlMs),
+        -draw.between(1, 3 * ttlMs),
+      ]);
+      return [{ kind, ...at, server, byMs }];
+    }
+    case "drift": {
+      const most = areClocksSound ? bound / 2 : 0.6;
+      return [{ kind, ...at, forMs: 100_000, node, rate: 1 + (2 * draw.fraction() - 1) * most }];
+    }
+  }
+}
+
+/** No more than a minority within the time that one keeps out. */
+function drawLosses(draw: Draw, { restAtMs, servers }: Shape): LeaseFault[] {
+  const losses: LeaseFault[] = [];
+  const minority = (servers - 1) / 2;
+  for (
+    let atMs = draw.between(0, 2_000);
+    atMs < restAtMs;
+    atMs += BETWEEN_LOSSES_MS + draw.between(0, 1_500)
+  ) {
+    const first = draw.between(0, servers - 1);
+    for (let index = 0; index < draw.between(1, minority); index += 1) {
+      const data = draw.pick(["kept", "older", "lost", "wiped"] as const);
+      losses.push({ kind: "restart", atMs, forMs: 0, server: (first + index) % servers, data });
+    }
+  }
+  return losses;
+}

@@ -7,6 +7,7 @@ import { reportOf, textOfReport } from "../sim/report.ts";
 import { runMany } from "../sim/run-many.ts";
 import type { Summary } from "../sim/summary.ts";
 import { TIERS } from "../sim/tiers.ts";
+import { runLeaseSeeds, tellLeases } from "./sim/leases.ts";
 import { readOptions, type SimOptions, USAGE, UsageError } from "./sim/options.ts";
 import { isBad, progressLine, summaryText } from "./sim/page.ts";
 import { runShares, serveShare } from "./sim/shares.ts";
@@ -33,6 +34,11 @@ async function main(): Promise<number> {
     await serveShare(options, realClock);
     return 0;
   }
+  if (options.workload === "leases" && options.seed !== undefined) {
+    const { isBad: isBroken, text } = tellLeases(options.seed);
+    process.stdout.write(`${text}\n`);
+    return isBroken ? 1 : 0;
+  }
   if (options.plan !== undefined) return runOne(readPlan(options.plan), options);
   if (options.seed !== undefined) return runOne(TIERS[options.tier].generate(options.seed), options);
   return runAll(options);
@@ -45,9 +51,11 @@ async function runAll(options: SimOptions): Promise<number> {
   const tier = TIERS[options.tier];
   const onProgress = progressTeller(options.seeds);
   const summary =
-    options.jobs > 1
-      ? await runShares(options, realClock, onProgress, signal)
-      : await runMany({ ...options, clock: realClock, onProgress, signal });
+    options.workload === "leases"
+      ? await runLeaseSeeds({ ...options, clock: realClock, onProgress, signal })
+      : options.jobs > 1
+        ? await runShares(options, realClock, onProgress, signal)
+        : await runMany({ ...options, clock: realClock, onProgress, signal });
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   process.stdout.write(`${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary, tier)}\n`);
   if (signal.aborted) return INTERRUPTED;

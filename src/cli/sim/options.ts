@@ -5,6 +5,7 @@ export const USAGE = `npm run sim -- [options]
 
   --seeds N      how many seeds to run (default 1000)
   --from N       the number of the first (default 0)
+  --workload W   cluster, or leases: the lease servers of strict names (default cluster)
   --tier NAME    ${Object.keys(TIERS).join(" or ")} (default machine)
   --seed S       runs one seed, by its name (s8399), and reports on it if it fails
   --plan FILE    runs one plan, and reports on it if it fails
@@ -14,9 +15,13 @@ export const USAGE = `npm run sim -- [options]
 
 Ctrl-C ends it with the summary so far.`;
 
+const WORKLOADS = ["cluster", "leases"] as const;
+export type Workload = (typeof WORKLOADS)[number];
+
 export interface SimOptions {
   readonly seeds: number;
   readonly from: number;
+  readonly workload: Workload;
   readonly tier: TierName;
   readonly seed: string | undefined;
   readonly plan: string | undefined;
@@ -46,6 +51,10 @@ export function readOptions(argv: readonly string[]): SimOptions | undefined {
   const values = parse(argv);
   if (values.help) return undefined;
   const { tier, seed, plan, svg, json, share } = values;
+  const workload = WORKLOADS.find((known) => known === values.workload);
+  if (workload === undefined) throw usage(`no workload is called ${JSON.stringify(values.workload)}`);
+  if (workload === "leases" && (plan !== undefined || svg !== undefined || values.jobs !== undefined))
+    throw usage("--workload leases goes with --seeds, --from, --seed and --json");
   if (!isTier(tier)) throw usage(`no tier is called ${JSON.stringify(tier)}`);
   if (svg !== undefined && seed === undefined && plan === undefined)
     throw usage("--svg draws one run: --seed or --plan says which");
@@ -58,6 +67,7 @@ export function readOptions(argv: readonly string[]): SimOptions | undefined {
     seeds: readNumber("seeds", values.seeds, DEFAULT_SEEDS, 1, MOST_SEEDS),
     from: readNumber("from", values.from, 0, 0, MOST_SEEDS),
     jobs: readNumber("jobs", values.jobs, 1, 1, MOST_JOBS),
+    workload,
     tier,
     seed,
     plan,
@@ -73,6 +83,7 @@ function parse(argv: readonly string[]) {
     options: {
       seeds: { type: "string" },
       from: { type: "string" },
+      workload: { type: "string", default: "cluster" },
       tier: { type: "string", default: "machine" },
       seed: { type: "string" },
       plan: { type: "string" },

@@ -1,3 +1,4 @@
+import { hashText } from "../../kernel/hash.ts";
 import type { LeaseEffect } from "../../lease/quorum/types.ts";
 import { type Broken, NOTHING_THROWS } from "../run.ts";
 import { Violation } from "../violation.ts";
@@ -15,6 +16,10 @@ const START_MS = 300;
 export interface LeaseResult {
   readonly seed: string;
   readonly events: number;
+  /** Equal for equal runs. */
+  readonly hash: string;
+  /** How often each kind of fault was injected. */
+  readonly injected: ReadonlyMap<string, number>;
   readonly marks: readonly string[];
   readonly violation: Broken | undefined;
 }
@@ -36,7 +41,15 @@ export function runLeases(seed: string | LeasePlan): LeaseResult {
         atMs,
       };
   }
-  return { seed: plan.seed, events: run.events, marks: [...run.marks].sort(), violation };
+  const { events, injected } = run;
+  return {
+    seed: plan.seed,
+    events,
+    hash: run.hash.toString(16),
+    injected,
+    marks: [...run.marks].sort(),
+    violation,
+  };
 }
 
 interface Holding {
@@ -49,7 +62,9 @@ interface Holding {
 
 class LeaseRun {
   readonly marks = new Set<string>();
+  readonly injected = new Map<string, number>();
   events = 0;
+  hash = 0;
   readonly #plan: LeasePlan;
   readonly #world: LeaseWorld;
   readonly #history = new LeaseHistory();
@@ -110,6 +125,7 @@ class LeaseRun {
 
   #effect(node: SimLeaseNode, effect: LeaseEffect): void {
     this.events += 1;
+    this.hash = hashText(`${node.owner} ${effect.kind} ${this.atMs}`, this.hash);
     if (effect.kind === "send") {
       if (effect.request.kind === "confirm" || effect.request.kind === "attach")
         this.marks.add(effect.request.kind);
@@ -228,7 +244,7 @@ class LeaseRun {
     const node = "node" in fault ? this.#node(fault.node) : undefined;
     const server = "server" in fault ? world.servers[fault.server] : undefined;
     const later = (run: () => void): void => void world.clock.after(fault.forMs, run);
-    this.marks.add(`fault: ${fault.kind}`);
+    this.injected.set(fault.kind, (this.injected.get(fault.kind) ?? 0) + 1);
     switch (fault.kind) {
       case "restart":
         if (server === undefined || !this.#mayForget()) return;

@@ -47,16 +47,27 @@ describe("clocks", () => {
     const world = new Cast();
     const [a, b] = [world.node(0), world.node(1)];
     const grant = world.take(a, "x");
-    a.pause();
-    a.clock.setRate(1e-9);
+    a.suspend();
     world.run(1.5 * TTL_MS);
-    a.clock.setRate(1);
-    a.clock.stepWall(1.5 * TTL_MS);
     const next = world.take(b, "x");
-    expect(world.holds(a, grant)).toBe(false);
     expect(next.token).toBeGreaterThan(grant.token);
-    a.resume();
+    a.wake();
+    expect(world.holds(a, grant)).toBe(false);
     expect(world.lost(a)).toEqual(["x"]);
+  });
+
+  test("nor if its calendar had been stepped back before it fell asleep", () => {
+    const world = new Cast();
+    const [a, b] = [world.node(0), world.node(1)];
+    const grant = world.take(a, "x");
+    a.clock.stepWall(-3_600_000);
+    world.run(100);
+    a.suspend();
+    world.run(1.5 * TTL_MS);
+    const next = world.take(b, "x");
+    a.wake();
+    expect(world.holds(a, grant)).toBe(false);
+    expect(world.holds(b, next)).toBe(true);
   });
 
   test("an event loop that stood still for a ttl finds the name lost before it does anything else", () => {

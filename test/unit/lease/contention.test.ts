@@ -148,12 +148,12 @@ describe("many who want one name", () => {
   test("all names of a node that died can be had after a ttl", () => {
     const world = new Cast();
     const [a, b] = [world.node(0), world.node(1)];
-    const names = Array.from({ length: 2_000 }, (_, index) => `name ${index}`);
+    const names = Array.from({ length: 500 }, (_, index) => `name ${index}`);
     for (const each of names.map((name) => world.acquire(a, name))) world.granted(each);
     a.crash();
     const asked = names.map((name) => world.acquire(b, name, { wait: true, timeoutMs: 60_000 }));
     world.run(1.5 * TTL_MS);
-    expect(asked.filter(({ outcome }) => outcome?.kind === "granted")).toHaveLength(2_000);
+    expect(asked.filter(({ outcome }) => outcome?.kind === "granted")).toHaveLength(500);
   });
 
   test("a node that closes frees all its names with one request to each server", () => {

@@ -112,6 +112,23 @@ describe("step by step", () => {
     expect(releases.length).toBeLessThanOrEqual(1);
   });
 
+  test("one attempt follows another, also while somebody is asked whether it holds the name", () => {
+    const script = new Script();
+    const vote = { session: makeSessionId("n2", 1), claim: 1, token: 9, value: new Uint8Array() };
+    script.acquire("x");
+    script.vote(0, { kind: "held", vote, leftMs: 9_000, ticket: undefined, ahead: 0 });
+    for (const server of [1, 2]) script.reply(server, "acquire", { kind: "failed", message: "no memory" });
+    for (const server of [1, 2]) {
+      script.reply(server, "release", { kind: "released", items: [{ next: undefined }] });
+    }
+    expect(script.told("ask")).toHaveLength(1);
+    // No answer: both the question and the attempt have run out of time.
+    script.advance(1_700);
+    script.advance(70);
+    script.advance(70);
+    expect([0, 1, 2].reduce((sum, server) => sum + script.open(server, "acquire").length, 0)).toBe(1);
+  });
+
   test("each connection has a higher number than the one before", () => {
     const script = new Script();
     for (const connection of [2, 3, 4]) {

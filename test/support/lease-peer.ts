@@ -10,7 +10,10 @@ export class LeasePeer {
   readonly calls: string[] = [];
   readonly warnings: string[] = [];
   readonly #links: LeaseLinks;
-  readonly #waiting = new Map<number, (reply: LeaseReply) => void>();
+  readonly #waiting = new Map<
+    number,
+    { readonly server: number; readonly settle: (reply: LeaseReply | undefined) => void }
+  >();
   readonly #connected = new Set<number>();
   #lastId = 0;
 
@@ -27,11 +30,11 @@ export class LeasePeer {
       onDisconnected: (server) => {
         this.calls.push(`disconnected ${server}`);
         this.#connected.delete(server);
+        for (const [id, waiting] of this.#waiting) if (waiting.server === server) this.#settle(id, undefined);
       },
       onReply: (server, id, reply) => {
         this.calls.push(`${reply.kind} ${server}`);
-        this.#waiting.get(id)?.(reply);
-        this.#waiting.delete(id);
+        this.#settle(id, reply);
       },
       onWarning: (_server, message) => this.warnings.push(message),
     });
@@ -45,16 +48,35 @@ export class LeasePeer {
     await eventually(() => this.isConnected(server), { withinMs: 10_000 });
   }
 
-  /** Sends now: requests of one turn go out in the order of these calls. */
+  /** Sends now: requests of one turn go out in the order of these calls. Never settles if the connection is lost. */
   ask(server: number, request: LeaseRequest): Promise<LeaseReply> {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const reply = new Promise<LeaseReply>((resolve) => this.#waiting.set(id, resolve));
-    this.#links.send(server, id, request);
-    return reply;
+    return this.#send(server, request).then((reply) => reply ?? new Promise<never>(() => undefined));
+  }
+
+  /** As `ask`, and again on the next connection until there is an answer: for requests that may be carried out twice. */
+  async askAgain(server: number, request: LeaseRequest): Promise<LeaseReply> {
+    for (;;) {
+      await this.connected(server);
+      const reply = await this.#send(server, request);
+      if (reply !== undefined) return reply;
+    }
   }
 
   close(): Promise<void> {
     return this.#links.close();
+  }
+
+  /** @returns undefined when the connection is lost before there is an answer */
+  #send(server: number, request: LeaseRequest): Promise<LeaseReply | undefined> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const reply = new Promise<LeaseReply | undefined>((settle) => this.#waiting.set(id, { server, settle }));
+    this.#links.send(server, id, request);
+    return reply;
+  }
+
+  #settle(id: number, reply: LeaseReply | undefined): void {
+    this.#waiting.get(id)?.settle(reply);
+    this.#waiting.delete(id);
   }
 }

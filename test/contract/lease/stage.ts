@@ -49,10 +49,7 @@ export async function makeStage(harness: LeaseHarness): Promise<Stage & AsyncDis
     return made;
   };
   const operator = await peer("operator");
-  const status = async (): Promise<LeaseReply> => {
-    await operator.connected(SERVER);
-    return operator.ask(SERVER, { kind: "status" });
-  };
+  const status = (): Promise<LeaseReply> => operator.askAgain(SERVER, { kind: "status" });
   return {
     harness,
     ttlMs,

@@ -64,6 +64,16 @@ export function describeQueues(get: Get): void {
     expect(await b.acquire("x", waiting(1))).toMatchObject({ kind: "held", ticket: 1, ahead: 0 });
   });
 
+  test("a waiter that is late, but whom nobody has overtaken, is served", async () => {
+    const [a, b, c] = [await get().member("a"), await get().member("b"), await get().member("c")];
+    await a.take("x");
+    await b.acquire("x", waiting());
+    await c.acquire("x", waiting());
+    await a.release("x");
+    await get().pass(RESERVATION_MS + 1, [b, c]);
+    expect(await b.acquire("x", waiting())).toMatchObject({ kind: "granted" });
+  });
+
   test("a waiter whose session has ended, and one that leaves, are not in the queue any more", async () => {
     const [a, b] = [await get().member("a"), await get().member("b")];
     const [c, d] = [await get().member("c"), await get().member("d")];

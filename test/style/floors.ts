@@ -30,6 +30,11 @@ export const SIDEWAYS: readonly { readonly from: string; readonly to: string; re
     reason: "`npm run sim` is the simulator's command line",
   },
   {
+    from: "lease",
+    to: "bus",
+    reason: "the options of a store of leases are checked, and told to be wrong, as those of a bus are",
+  },
+  {
     from: "replication",
     to: "monitor",
     reason:

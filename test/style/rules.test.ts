@@ -59,6 +59,15 @@ describe("the code keeps its rules", () => {
     );
     expect(missing).toEqual([]);
   });
+
+  test("a package that is optional is loaded by the sub-path that needs it, and by nothing else", () => {
+    const needing = library.filter(({ file, source }) => packagesImported(file, source).includes("ioredis"));
+    expect(needing.map(({ file }) => file)).toEqual(["src/lease/redis/connection.ts"]);
+    const reaching = library.filter(
+      ({ file, source }) => !file.startsWith("src/lease/redis") && /"[^"]*\/redis(?:\/|\.ts)/.test(source),
+    );
+    expect(reaching.map(({ file }) => file)).toEqual(["src/redis.ts"]);
+  });
 });
 
 describe("the check sees what it should", () => {

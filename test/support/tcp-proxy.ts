@@ -15,6 +15,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   #state: "open" | "cut" | "stalled" = "open";
   #connections = 0;
+  #forwarded = 0;
 
   private constructor(server: Server, target: { host: string; port: number }) {
     this.#server = server;
@@ -45,6 +46,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Connections that are open now. */
   get open(): number {
     return this.#pairs.size;
+  }
+
+  /** Bytes that went on to the target, so far. */
+  get forwarded(): number {
+    return this.#forwarded;
   }
 
   cut(): void {
@@ -94,7 +100,10 @@ export class TcpProxy implements AsyncDisposable {
     far.on("error", () => near.destroy());
     near.setNoDelay(true);
     far.setNoDelay(true);
-    near.on("data", (chunk) => far.write(chunk));
+    near.on("data", (chunk) => {
+      far.write(chunk);
+      this.#forwarded += chunk.length;
+    });
     far.on("data", (chunk) => near.write(chunk));
     near.on("close", () => this.#end(pair));
     far.on("close", () => this.#end(pair));

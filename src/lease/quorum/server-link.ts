@@ -105,7 +105,6 @@ export class ServerLink {
 
   disconnected(): void {
     this.#isConnected = false;
-    for (const owed of this.#owed.values()) owed.isSent = false;
     const lost = [...this.#inFlight.values()];
     this.#inFlight.clear();
     for (const { done } of lost) done(undefined);

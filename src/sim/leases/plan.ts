@@ -56,11 +56,17 @@ export function generateLeases(seed: string): LeasePlan {
     drawFault(draw, kinds, common, areClocksSound),
   );
   const losses = shape.chance(0.5) ? drawLosses(new Draw(random.fork("losses")), common) : [];
+  const names = NAMES.slice(0, shape.between(1, NAMES.length));
+  const race = drawRace(new Draw(random.fork("race")), losses, names, common);
+  const slow = areClocksSound ? [] : drawSlowClock(new Draw(random.fork("clock")), names, common);
+  const operations = drawOperations(new Draw(random.fork("operations")), common, names);
   return {
     ...{ seed, servers, nodes, areClocksSound, restAtMs, settings: SETTINGS },
     delayMs: [0.1, shape.pick([1, 5, 20, 40])],
-    operations: drawOperations(new Draw(random.fork("operations")), common, shape.between(1, NAMES.length)),
-    faults: [...faults.flat(), ...losses],
+    operations: [...operations, ...race.operations, ...slow.filter(isOperation)].sort(
+      (left, right) => left.atMs - right.atMs,
+    ),
+    faults: [...faults.flat(), ...losses, ...race.faults, ...slow.filter(isFault)],
   };
 }
 
@@ -68,15 +74,15 @@ type Shape = Pick<LeasePlan, "servers" | "nodes" | "restAtMs">;
 
 const KINDS = [
   ...["cut", "mute", "late", "slow", "break", "pause", "crash", "suspend", "deaf"],
-  ...["serverPause", "serverStep", "step", "drift", "isolate"],
+  ...["serverPause", "serverStep", "step", "drift", "isolate", "fade"],
 ] as const;
 
-function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: number): LeaseOperation[] {
+function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: readonly string[]): LeaseOperation[] {
   return Array.from({ length: draw.between(10, 60) }, (): LeaseOperation => {
     const common = {
       atMs: draw.between(0, restAtMs),
       node: draw.between(0, nodes + 1),
-      name: draw.pick(NAMES.slice(0, names)),
+      name: draw.pick(names),
       timeoutMs: draw.between(50, 3_000),
     };
     if (draw.chance(0.4)) return { ...common, kind: "lookup" };
@@ -121,6 +127,14 @@ function drawFault(
         { length: servers },
         (_, index): LeaseFault => ({ kind: "cut", ...at, node, server: index }),
       );
+    // Farther and farther away, and gone.
+    case "fade": {
+      const goneMs = at.atMs + draw.between(300, 900);
+      return Array.from({ length: servers }, (_, index): readonly LeaseFault[] => [
+        { kind: "slow", atMs: at.atMs, forMs: 2_500, node, server: index, byMs: draw.between(80, 200) },
+        { kind: "cut", atMs: goneMs, forMs: 1_600, node, server: index },
+      ]).flat();
+    }
     case "step":
       return [{ kind, ...at, node, byMs: draw.between(-5_000, 5_000) }];
     case "serverStep": {
@@ -155,4 +169,88 @@ function drawLosses(draw: Draw, { restAtMs, servers }: Shape): LeaseFault[] {
     }
   }
   return losses;
+}
+
+/** A holder whose clock is far too slow is cut off, and somebody else waits for its name. */
+function drawSlowClock(
+  draw: Draw,
+  names: readonly string[],
+  { restAtMs, servers }: Shape,
+): readonly (LeaseOperation | LeaseFault)[] {
+  const atMs = draw.between(600, restAtMs);
+  const common = { name: draw.pick(names), timeoutMs: 3_000, wait: true } as const;
+  return [
+    { kind: "drift", atMs: 0, forMs: 100_000, node: 0, rate: 0.4 + draw.fraction() * 0.4 },
+    { kind: "acquire", ...common, atMs: atMs - 500, node: 0, holdMs: 100_000 },
+    { kind: "acquire", ...common, atMs, node: 1, holdMs: 2_000 },
+    ...Array.from(
+      { length: servers },
+      (_, server) => ({ kind: "cut", atMs, forMs: 3_000, node: 0, server }) as const,
+    ),
+  ];
+}
+
+function isOperation(each: LeaseOperation | LeaseFault): each is LeaseOperation {
+  return "timeoutMs" in each;
+}
+
+function isFault(each: LeaseOperation | LeaseFault): each is LeaseFault {
+  return !isOperation(each);
+}
+
+/**
+ * A name is asked for just when a server is about to forget, and another is slow to hear of it; later that other one is away. Left
+ * to chance alone this is rare, and all that tokens stand on when servers forget is about it.
+ */
+function drawRace(
+  draw: Draw,
+  losses: readonly LeaseFault[],
+  names: readonly string[],
+  { nodes, servers }: Shape,
+): { readonly operations: readonly LeaseOperation[]; readonly faults: readonly LeaseFault[] } {
+  const operations: LeaseOperation[] = [];
+  const faults: LeaseFault[] = [];
+  for (const loss of losses) {
+    if (!("server" in loss) || draw.chance(0.4)) continue;
+    const { atMs } = loss;
+    const node = draw.between(0, nodes - 1);
+    const name = draw.pick(names);
+    const server = (loss.server + draw.between(1, servers - 1)) % servers;
+    const slowMs = draw.between(20, 150);
+    const beganMs = Math.max(0, atMs - draw.between(1, slowMs));
+    faults.push({
+      kind: "slow",
+      atMs: Math.max(0, beganMs - 5),
+      forMs: slowMs * 2,
+      node,
+      server,
+      byMs: slowMs,
+    });
+    // The rest hear nothing of it at first: the token is on these two servers alone.
+    for (let third = 0; third < servers; third += 1) {
+      if (third === server || third === loss.server || draw.chance(0.3)) continue;
+      faults.push({
+        kind: "cut",
+        atMs: Math.max(0, beganMs - 20),
+        forMs: draw.between(100, 1_500),
+        node,
+        server: third,
+      });
+    }
+    const common = { node, name, timeoutMs: 1_000, wait: false } as const;
+    operations.push({ kind: "acquire", ...common, atMs: beganMs, holdMs: draw.between(50, 900) });
+    const laterMs = atMs + SETTINGS.ttlMs + draw.between(50, 600);
+    for (let other = 0; other < nodes; other += 1) {
+      faults.push({ kind: "cut", atMs: laterMs, forMs: 700, node: other, server });
+    }
+    const next = draw.between(0, nodes - 1);
+    operations.push({
+      kind: "acquire",
+      ...common,
+      node: next,
+      atMs: laterMs + draw.between(20, 500),
+      holdMs: 50,
+    });
+  }
+  return { operations, faults };
 }

@@ -21,6 +21,8 @@ const NO_PROPOSALS = [
   },
 ];
 
+const NEITHER = [...NO_REPAIR, ...NO_PROPOSALS];
+
 /** Of the leases. The first six are protocols that look sound, and that a model checker has found broken. */
 export const LEASES: readonly Mutant[] = [
   {
@@ -50,6 +52,7 @@ export const LEASES: readonly Mutant[] = [
   {
     name: "leases: a server that was restarted votes at once",
     workload: "leases",
+    given: NO_REPAIR,
     edits: [
       {
         file: "src/lease/memory/server.ts",
@@ -77,7 +80,7 @@ export const LEASES: readonly Mutant[] = [
   {
     name: "leases: a server that has lost its data starts its tokens anew",
     workload: "leases",
-    given: NO_PROPOSALS,
+    given: NEITHER,
     edits: [
       {
         file: `${QUORUM}/recovery.ts`,
@@ -91,7 +94,7 @@ export const LEASES: readonly Mutant[] = [
   {
     name: "leases: a floor is copied when the server comes back, not after its wait",
     workload: "leases",
-    given: NO_PROPOSALS,
+    given: NEITHER,
     edits: [
       {
         file: `${QUORUM}/recovery.ts`,
@@ -128,7 +131,7 @@ export const LEASES: readonly Mutant[] = [
       },
     ],
     by: [ONE_HOLDER],
-    seeds: 5_000,
+    seeds: 12_000,
   },
   {
     name: "leases: a holder does not count the time that its machine slept",
@@ -154,7 +157,7 @@ export const LEASES: readonly Mutant[] = [
       },
     ],
     by: [ONE_HOLDER, TOKENS_RISE, LINEARIZABLE],
-    seeds: 5_000,
+    seeds: 30_000,
   },
   {
     name: "leases: half of the servers are enough",

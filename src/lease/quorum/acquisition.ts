@@ -93,9 +93,8 @@ export class Acquisition extends Command {
   }
 
   #lost(ballot: Ballot): void {
-    // Not twice: the time it was given may run out when it has been lost already, and somebody is being asked about it.
-    if (this.#ballot !== ballot) return;
     const { results } = ballot;
+    // Else its time runs out as well, while somebody is being asked about it, and two attempts follow.
     this.stayAwake();
     ballot.giveUp(false);
     this.#ballot = undefined;

@@ -151,12 +151,17 @@ export class HeldNames {
     return lost;
   }
 
-  /** When `takeLost` has something to take, by the monotonic clock, if nothing is renewed. */
-  get nextLossMs(): number {
+  /** How long all of them are held, if nothing is renewed. */
+  get leastLeftMs(): number {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const mask of this.#byMask.keys()) leastMs = Math.min(leastMs, this.leftMs(mask));
+    return leastMs;
+  }
+
+  /** When `takeLost` has something to take, by the monotonic clock, if nothing is renewed. */
+  get nextLossMs(): number {
     // Timers know no less than a millisecond; and the two clocks may disagree by less than either can tell.
-    return this.#core.now.monotonicMs + Math.max(1, leastMs);
+    return this.#core.now.monotonicMs + Math.max(1, this.leastLeftMs);
   }
 
   #setMask(entry: Entry, mask: number): void {

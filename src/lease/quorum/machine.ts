@@ -66,6 +66,11 @@ export class QuorumMachine {
     return this.#held.leftMsOf(name, claim);
   }
 
+  /** How long, from the latest step or question, every name is certainly held; Infinity when there are none, 0 or less: not all are. */
+  get allHeldForMs(): number {
+    return this.#held.leastLeftMs;
+  }
+
   /** The answer to another node's `ask`. */
   holds({ claim, name, token }: HoldingQuestion, now: Now): boolean {
     return this.#held.get(name)?.token === token && this.remainingMs(name, claim, now) > 0;
@@ -101,7 +106,10 @@ export class QuorumMachine {
         this.#commands.get(input.command)?.cancel();
         return;
       case "release":
-        this.#release(input);
+        this.#release(input.command, [input]);
+        return;
+      case "releaseAll":
+        this.#release(input.command, input.claims);
         return;
       case "answer":
         this.#questions.answer(input.question, input.holds);
@@ -160,30 +168,41 @@ export class QuorumMachine {
   #endLost(): void {
     for (const held of this.#held.takeLost()) {
       this.#core.emit({ kind: "lost", name: held.name, claim: held.claim, token: held.token });
-      this.#giveBack(held, () => {});
+      this.#giveBack(held);
     }
   }
 
-  #release({ claim, command, name }: Extract<LeaseInput, { kind: "release" }>): void {
-    const held = this.#held.get(name);
-    const finish = (confirmed: boolean): void => this.#core.emit({ kind: "released", command, confirmed });
-    if (held === undefined || held.claim !== claim) {
-      finish(false);
-      return;
-    }
-    this.#held.drop(name);
-    let isOpen = true;
-    const once = (confirmed: boolean): void => {
-      if (isOpen) finish(confirmed);
-      isOpen = false;
+  #release(command: number, claims: readonly { readonly name: string; readonly claim: number }[]): void {
+    const held = claims.flatMap(({ claim, name }) => {
+      const one = this.#held.get(name);
+      return one?.claim === claim ? [one] : [];
+    });
+    let open = held.length;
+    let isOver = false;
+    const finish = (): void => {
+      if (!isOver) this.#core.emit({ kind: "released", command, confirmed: open === 0 && held.length > 0 });
+      isOver = true;
       withdraw();
     };
-    const withdraw = this.#core.after(this.#core.times.requestMs, () => once(false));
-    this.#giveBack(held, () => once(true));
+    const withdraw = this.#core.after(this.#core.times.requestMs, finish);
+    if (open === 0) finish();
+    for (const one of held) {
+      this.#held.drop(one.name);
+      this.#noteFree(one, () => {
+        open -= 1;
+        if (open === 0) finish();
+      });
+    }
+    for (const link of this.#links) link.payOwed();
+  }
+
+  #giveBack(held: Held): void {
+    this.#noteFree(held, () => {});
+    for (const link of this.#links) link.payOwed();
   }
 
   /** @param onMajority called when a majority has no vote any more */
-  #giveBack({ claim, name }: Held, onMajority: () => void): void {
+  #noteFree({ claim, name }: Held, onMajority: () => void): void {
     const turns = new Map<string, number>();
     const { needed } = this.#core;
     let gone = 0;
@@ -199,7 +218,7 @@ export class QuorumMachine {
       // Servers that number the waiters differently keep it for different ones. Once these have looked again they agree.
       for (const [other, times] of turns) if (times < needed) this.#passOn(other, name);
     };
-    for (const link of this.#links) link.owe({ name, claim, leave: true }, taken);
+    for (const link of this.#links) link.noteOwed({ name, claim, leave: true }, taken);
   }
 
   #passOn(owner: string, name: string): void {

@@ -62,6 +62,11 @@ export class Recovery {
 
   #findFloor(link: ServerLink, guard: string): void {
     const others = this.#links.filter((other) => other !== link);
+    // One alone has nobody to ask. Nobody but it has ever given out tokens, by the same calendar as at first use.
+    if (others.length === 0) {
+      this.#recover(link, guard, this.#core.proposeToken(), false);
+      return;
+    }
     const enough = this.#links.length - this.#core.needed + 1;
     const nowMs = this.#core.now.monotonicMs;
     // What the others answer may be that they keep out too, and nobody is to be asked for that over and over.
@@ -90,7 +95,8 @@ export class Recovery {
     const isUsed = this.#links.some(
       ({ index, session }) => this.#guards[index]?.empty === false || session !== undefined,
     );
-    const isClosed = isUsed && lost > this.#links.length - this.#core.needed;
+    const isAlone = this.#links.length === 1;
+    const isClosed = isUsed && !isAlone && lost > this.#links.length - this.#core.needed;
     if (isClosed && !this.#hasWarned) {
       const message = `${lost} of ${this.#links.length} lease servers may have lost their data: strict names stay closed until somebody gives them a token floor`;
       for (const { index } of this.#links) this.#core.emit({ kind: "warning", server: index, message });

@@ -65,6 +65,8 @@ export class ServerLink {
   #withdraw: (() => void) | undefined;
   #lastKept: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
   #misconfigured = false;
+  /** It keeps out: what it promised before still counts, and it will promise nothing more for now. */
+  #isGuarded = false;
 
   constructor(core: QuorumCore, index: number, hooks: LinkHooks) {
     this.#core = core;
@@ -89,7 +91,7 @@ export class ServerLink {
 
   /** Whether it makes sense to ask for a vote. A server that owes an answer for long has enough to do. */
   get isUsable(): boolean {
-    return this.isReachable && this.leftMs > 0;
+    return this.isReachable && !this.#isGuarded && this.leftMs > 0;
   }
 
   /** Whether it can be asked what needs no session. */
@@ -116,6 +118,7 @@ export class ServerLink {
     this.#inFlight.delete(id);
     this.#heardMs = this.#core.now.monotonicMs;
     this.#giveUpBefore(id);
+    this.#isGuarded = reply.kind === "guarded";
     if (reply.kind === "guarded") this.#hooks.onGuarded(this, reply);
     if (reply.kind === "misconfigured") this.#warnOfConfiguration(reply.theirs);
     const isGone = reply.kind === "noSession" || reply.kind === "stale";
@@ -160,13 +163,18 @@ export class ServerLink {
    * @param done called once that is so
    */
   owe(item: ReleaseItem, done?: (next: SessionId | undefined) => void): void {
+    this.noteOwed(item, done);
+    this.payOwed();
+  }
+
+  /** As `owe`, and sent by the next `payOwed`: for many that are to go together. */
+  noteOwed(item: ReleaseItem, done?: (next: SessionId | undefined) => void): void {
     if (this.session === undefined) {
       done?.(undefined);
       return;
     }
     this.#owed.set(item.claim, { item, isSent: false, done });
     if (this.#owed.size > MAX_OWED) this.#abandon();
-    else this.payOwed();
   }
 
   payOwed(): void {

@@ -21,6 +21,12 @@ export type LeaseInput =
   | { readonly kind: "cancel"; readonly command: number }
   /** Answered by `released`. The name is not held from here on, whatever the servers say. */
   | { readonly kind: "release"; readonly command: number; readonly name: string; readonly claim: number }
+  /** Releases many, with few requests. Answered by one `released`, `confirmed` if all of them are. */
+  | {
+      readonly kind: "releaseAll";
+      readonly command: number;
+      readonly claims: readonly { readonly name: string; readonly claim: number }[];
+    }
   /** To `ask`. */
   | { readonly kind: "answer"; readonly question: number; readonly holds: boolean }
   /** Somebody who released this name says that it is this node's turn. */

@@ -67,6 +67,13 @@ export class Cast extends LeaseWorld {
     return asked;
   }
 
+  releaseAll(node: SimLeaseNode, claims: readonly Grant[]): Asked {
+    const command = node.nextCommand();
+    const asked = this.#begin(node, command);
+    node.feed({ kind: "releaseAll", command, claims });
+    return asked;
+  }
+
   /** Runs until it has ended. */
   outcome(asked: Asked, withinMs = 30_000): Outcome {
     this.run(withinMs, () => asked.outcome !== undefined);

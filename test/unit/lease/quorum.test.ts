@@ -37,6 +37,18 @@ describe("a name on a majority of lease servers", () => {
     expect(world.holds(b, second)).toBe(true);
   });
 
+  test("names of one node are released together by one request to each server, and all are free then", () => {
+    const world = new Cast();
+    const [a, b] = [world.node(0), world.node(1)];
+    const grants = Array.from({ length: 200 }, (_, index) => world.take(a, `x${index}`));
+    const before = world.sent(a, "release");
+    const asked = world.releaseAll(a, grants);
+    expect(world.sent(a, "release") - before).toBe(3);
+    expect(grants.some((grant) => world.holds(a, grant))).toBe(false);
+    expect(world.outcome(asked)).toMatchObject({ kind: "released", confirmed: true });
+    for (const { name } of grants.slice(0, 5)) world.take(b, name);
+  });
+
   test("costs one renewal for each server and third of a ttl, however many names there are", () => {
     const world = new Cast({ nodes: 1 });
     const a = world.node(0);

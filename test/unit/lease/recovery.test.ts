@@ -178,4 +178,30 @@ describe("servers that lose what they knew", () => {
     expect(tokens).toEqual([...tokens].sort((left, right) => left - right));
     expect(new Set(tokens).size).toBe(9);
   });
+
+  test.each(["kept", "lost"] as const)(
+    "one server alone that is restarted, its data %s, serves again after its wait, with higher tokens",
+    (data) => {
+      const world = new Cast({ servers: 1 });
+      const [a, b] = [world.node(0), world.node(1)];
+      const grant = world.take(a, "x");
+      world.restart(0, data);
+      world.run(GUARD_MS + TTL_MS);
+      expect(world.holds(a, grant)).toBe(false);
+      expect(world.take(b, "x").token).toBeGreaterThan(grant.token);
+      expect(world.warnings()).toEqual([]);
+    },
+  );
+
+  test("a server that keeps out is not counted among those that can be asked for votes", () => {
+    const world = new Cast();
+    const a = world.node(0);
+    world.take(a, "x");
+    expect(a.machine.quorum(a.now())).toEqual({ reached: 3, needed: 2 });
+    world.restart(0, "lost");
+    world.run(TTL_MS / 2);
+    expect(a.machine.quorum(a.now())).toEqual({ reached: 2, needed: 2 });
+    world.run(GUARD_MS + TTL_MS);
+    expect(a.machine.quorum(a.now())).toEqual({ reached: 3, needed: 2 });
+  });
 });

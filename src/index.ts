@@ -10,11 +10,15 @@ export {
   CallFailedError,
   DuplicateNodeError,
   IncompatibleVersionError,
+  IndeterminateError,
   InvalidArgumentError,
   InvariantError,
+  LeaseLostError,
   LimitExceededError,
   NameTakenError,
   NodeDownError,
+  NoLeasesError,
+  NoQuorumError,
   NoSuchNameError,
   NoSuchProcessError,
   NotLocalError,
@@ -24,6 +28,7 @@ export {
 } from "./kernel/errors.ts";
 export type { ExitReason, NodeDownCause } from "./kernel/exit-reason.ts";
 export type { NodeId, Pid } from "./kernel/ids.ts";
+export type { LeaseStore } from "./lease/port.ts";
 export type { Down, NodeEvent, NodeView } from "./monitor/types.ts";
 export type { DropCause } from "./node/frame-gate.ts";
 export type { Logger } from "./node/logger.ts";
@@ -31,6 +36,14 @@ export type { NodeOptions } from "./node/options.ts";
 export type { FailureDetection, Limits } from "./node/settings.ts";
 export { startNode } from "./node/start-node.ts";
 export type { NodeStats } from "./node/stats.ts";
+export type { LeaseStats } from "./node/strict/lease-stats.ts";
+export type {
+  Lease,
+  StrictHolder,
+  StrictNameEvent,
+  StrictNames,
+  StrictRegisterOptions,
+} from "./node/strict/types.ts";
 export type {
   Address,
   CallOptions,
@@ -56,6 +69,7 @@ export type {
   ScopeOptions,
   SendOptions,
   SpawnOptions,
+  StrictNameAddress,
   UnregisterOptions,
   WaitingOptions,
   WatchIterator,

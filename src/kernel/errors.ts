@@ -21,8 +21,60 @@ export class NameTakenError extends RollcallError {
   constructor(
     readonly takenName: string,
     readonly holder: Pid,
+    remedy = "use reregister to take it over",
   ) {
-    super(`name ${quote(takenName)} is held by ${holder}; use reregister to take it over`);
+    super(`name ${quote(takenName)} is held by ${holder}; ${remedy}`);
+  }
+}
+
+/** Strict names need lease servers, and `startNode` was given none. */
+export class NoLeasesError extends RollcallError {
+  readonly code = "NO_LEASES";
+
+  constructor() {
+    super(
+      "strict names need lease servers: give startNode `leases`, such as redisLeases() of rollcall/redis",
+    );
+  }
+}
+
+/** Too few lease servers take part: nothing was registered, and nothing is known. Try again when they are back. */
+export class NoQuorumError extends RollcallError {
+  readonly code = "NO_QUORUM";
+
+  constructor(
+    operation: string,
+    readonly reached: number,
+    readonly needed: number,
+  ) {
+    super(`${operation}: ${reached} lease servers take part, and ${needed} are needed`);
+  }
+}
+
+/**
+ * The lease servers' votes do not tell whether somebody holds the name, and who may hold it did not answer. It will be known when
+ * votes have run out: try again.
+ */
+export class IndeterminateError extends RollcallError {
+  readonly code = "INDETERMINATE";
+
+  constructor(
+    readonly unclearName: string,
+    options?: ErrorOptions,
+  ) {
+    super(`it cannot be told who holds the name ${quote(unclearName)}`, options);
+  }
+}
+
+/** Why the signal of a lease is aborted: it cannot be proven any more that the name is held. Register it anew. */
+export class LeaseLostError extends RollcallError {
+  readonly code = "LEASE_LOST";
+
+  constructor(
+    readonly lostName: string,
+    readonly token: bigint,
+  ) {
+    super(`the lease of name ${quote(lostName)}, with token ${token}, was lost`);
   }
 }
 

@@ -5,9 +5,9 @@ import { toPid } from "./arguments.ts";
 import type { NodeMachinePort } from "./machine-types.ts";
 import type { ProcessTable } from "./process-table.ts";
 import { DEFAULT_SCOPE } from "./scope-set.ts";
-import type { Address, GroupAddress, NameAddress, PidLike } from "./types.ts";
+import type { Address, GroupAddress, NameAddress, PidLike, StrictNameAddress } from "./types.ts";
 
-const AN_ADDRESS = "a pid, a process, or { name, scope? }";
+const AN_ADDRESS = "a pid, a process, { name, scope? } or { strictName, scope? }";
 const GROUP_HINT = "; a whole group is reached by multicall, or by publish";
 
 /**
@@ -15,7 +15,11 @@ const GROUP_HINT = "; a whole group is reached by multicall, or by publish";
  *
  * @param path how messages of errors call it
  */
-export function resolveAddress(machine: NodeMachinePort, to: Address, path = "to"): Pid | undefined {
+export function resolveAddress(
+  machine: NodeMachinePort,
+  to: Exclude<Address, StrictNameAddress>,
+  path = "to",
+): Pid | undefined {
   if (typeof to === "object" && to !== null && !("pid" in to) && "name" in to) {
     return holderOf(machine, to, path);
   }

@@ -11,6 +11,7 @@ import type { NodeEffect } from "./machine-types.ts";
 import type { MonitorTable } from "./monitors.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import type { Scopes } from "./scopes.ts";
+import type { Leases } from "./strict/leases.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
 export interface EffectsOptions {
@@ -20,6 +21,7 @@ export interface EffectsOptions {
   readonly inbox: Inbox;
   readonly monitors: MonitorTable;
   readonly scopes: Scopes;
+  readonly leases: Leases | undefined;
   readonly nodes: WatchHub<NodeEvent>;
   onReady(): void;
   onFatal(error: RollcallError): void;
@@ -35,7 +37,7 @@ export class Effects {
   }
 
   carryOut(effect: NodeEffect): void {
-    const { core, connection, clusterMessages, monitors, scopes } = this.#options;
+    const { core, connection, clusterMessages, leases, monitors, scopes } = this.#options;
     const { outbox, processes, pump, resolvers, subjects } = core;
     switch (effect.kind) {
       case "send":
@@ -86,6 +88,10 @@ export class Effects {
       }
       case "forgetResolver":
         resolvers.forget(effect.resolver);
+        return;
+      case "leaseMessage":
+        if (leases === undefined) core.counts.messages.unasked += 1;
+        else leases.receive(effect.from, effect.message);
         return;
       case "ready":
         this.#options.onReady();

@@ -11,6 +11,7 @@ import { readPayload, readPayloadForMany } from "./payload.ts";
 import type { ClusterMessage } from "./protocol.ts";
 import { callError, RemoteReply, type ReplyChannel } from "./reply.ts";
 import type { Scopes } from "./scopes.ts";
+import { keyOf, type ScopedName } from "./strict/key.ts";
 import { traced } from "./trace-wire.ts";
 
 export interface InboxOptions {
@@ -110,7 +111,8 @@ export class Inbox {
     const { counts, processes } = this.#options.core;
     const { from } = prelude;
     if (prelude.kind === "send") {
-      if (!processes.deliver(prelude.to, { message, from, reply: undefined }))
+      const strictKey = keyOfHolding(prelude.holding);
+      if (!processes.deliver(prelude.to, { message, from, reply: undefined, strictKey }))
         counts.messages.undelivered += 1;
       return;
     }
@@ -130,10 +132,11 @@ export class Inbox {
 
   #takeCall(node: NodeId, message: Extract<UserMessage, { kind: "call" }>): void {
     const { clock, processes } = this.#options.core;
-    const { call, from, payload, timeoutMs, to } = message;
+    const { call, from, holding, payload, timeoutMs, to } = message;
     if (isImpostor(node, from)) throw new MalformedError(`a call of ${node} that claims to be from ${from}`);
     const reply = new RemoteReply(this.#options.replies, node, call, clock.now().monotonicMs + timeoutMs);
-    processes.deliver(to, { message: Value.fromBytes(payload).get(), from, reply });
+    const strictKey = keyOfHolding(holding);
+    processes.deliver(to, { message: Value.fromBytes(payload).get(), from, reply, strictKey });
   }
 
   #takeAnswer(node: NodeId, message: Extract<UserMessage, { kind: "reply" | "failure" }>): void {
@@ -173,6 +176,10 @@ export class Inbox {
       logger.error({ error }, "taking a message failed");
     }
   }
+}
+
+function keyOfHolding(holding: ScopedName | undefined): string | undefined {
+  return holding === undefined ? undefined : keyOf(holding.scope, holding.name);
 }
 
 /** A node speaks for its own processes only. */

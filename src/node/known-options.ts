@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../kernel/errors.ts";
+import type { StrictRegisterOptions } from "./strict/types.ts";
 import type {
   CallOptions,
   DrainOptions,
@@ -25,6 +26,13 @@ const registering = all<ResolvedRegisterOptions>({
   timeoutMs: true,
   signal: true,
 });
+const strictRegistering = all<StrictRegisterOptions>({
+  meta: true,
+  wait: true,
+  onLost: true,
+  timeoutMs: true,
+  signal: true,
+});
 const watching = all<WatchOptions>({ signal: true });
 
 /** What each method takes, by its name. */
@@ -33,6 +41,8 @@ const KNOWN = {
   count: all<{ readonly node: unknown }>({ node: true }),
   drain: all<DrainOptions>({ deadlineMs: true }),
   flushed: waiting,
+  "strictNames.register": strictRegistering,
+  lookup: waiting,
   join: all<{ readonly meta: unknown }>({ meta: true }),
   multicall: calling,
   publish: all<PublishOptions>({ from: true, except: true, only: true }),

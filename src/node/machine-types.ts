@@ -10,6 +10,7 @@ import type { Value } from "../kernel/value.ts";
 import type { Down, NodeEvent, NodeView } from "../monitor/types.ts";
 import type { Clash, Registration } from "../resolve/types.ts";
 import type { ClusterMessage } from "./protocol.ts";
+import type { LeaseMessage } from "./strict/messages.ts";
 
 /** Ties a command to the effect that answers it. Given out by the shell, never used twice on a node. */
 export type RequestId = number;
@@ -137,6 +138,8 @@ export type NodeEffect =
     }
   /** No registration names this resolver any more. */
   | { readonly kind: "forgetResolver"; readonly resolver: ResolverRef }
+  /** A node that is up says this about leases, which other parts of the node take care of. */
+  | { readonly kind: "leaseMessage"; readonly from: NodeId; readonly message: LeaseMessage }
   /** Joined and synced: `startNode` may resolve. */
   | { readonly kind: "ready" }
   /** A node of the same name stays; this one must close. Or nobody speaks our protocol. */

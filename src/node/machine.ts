@@ -301,6 +301,11 @@ export class NodeMachine implements NodeMachinePort {
       case "watchAll":
         this.#monitor({ kind: "message", from, message });
         return;
+      case "leaseAsk":
+      case "leaseAnswer":
+      case "leaseTurn":
+        this.#emit({ kind: "leaseMessage", from, message });
+        return;
       default:
         this.#scopes.nameMessage(from, message, this.#now);
     }

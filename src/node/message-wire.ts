@@ -7,6 +7,7 @@ import {
   optional,
   pid,
   text,
+  tuple,
 } from "../bus/wire-schema.ts";
 import { MalformedError } from "../kernel/malformed.ts";
 import { quote } from "../kernel/quote.ts";
@@ -19,10 +20,12 @@ export type FailureCause =
   /** The process has ended, or ended before it answered. */
   | "noSuchProcess"
   | "mailboxFull"
+  /** It does not hold the strict name that was called: the handler was not run. */
+  | "notHolder"
   /** The handler threw, or gave what cannot be sent. */
   | "threw";
 
-const CAUSES: readonly FailureCause[] = ["noSuchProcess", "mailboxFull", "threw"];
+const CAUSES: readonly FailureCause[] = ["noSuchProcess", "mailboxFull", "threw", "notHolder"];
 
 const failureCause: Field<FailureCause> = {
   read(wire) {
@@ -33,10 +36,23 @@ const failureCause: Field<FailureCause> = {
   write: (held) => CAUSES.indexOf(held),
 };
 
+/** Only for the holder of this strict name. */
+const scopedName = tuple({ scope: text, name: text });
+
 /** What processes say to each other, where each message is different: the segments of family `USER_FAMILY`. Payloads are encoded values. */
 export const userMessages = defineMessages({
   /** To the process of that serial on the receiving node. */
-  call: [91, { to: nat, call: nat, timeoutMs: nat, payload: bytes, from: optional(pid) }],
+  call: [
+    91,
+    {
+      to: nat,
+      call: nat,
+      timeoutMs: nat,
+      payload: bytes,
+      from: optional(pid),
+      holding: optional(scopedName),
+    },
+  ],
   reply: [92, { call: nat, payload: bytes }],
   /** `mailbox`: how many may wait there, for `mailboxFull`. `reason` and `trace`: what the handler threw, for `threw`. */
   failure: [
@@ -55,7 +71,7 @@ export type UserMessage = MessageOf<typeof userMessages>;
 
 /** What the messages of a segment of family `REPEATED_FAMILY` have in common; each payload is an encoded value. */
 export const preludes = defineMessages({
-  send: [90, { to: nat, from: optional(pid) }],
+  send: [90, { to: nat, from: optional(pid), holding: optional(scopedName) }],
   /** To every member of the group on the receiving node. */
   group: [94, { scope: text, group: text, from: optional(pid), except: optional(pid) }],
 });

@@ -3,6 +3,9 @@ import type { Bus } from "../bus/port.ts";
 import { InvalidArgumentError } from "../kernel/errors.ts";
 import { checkNodeName } from "../kernel/ids.ts";
 import { isText, NAME_BYTES } from "../kernel/text.ts";
+import { MAX_COMMANDS, MAX_SERVERS } from "../lease/limits.ts";
+import type { LeaseStore } from "../lease/port.ts";
+import { leaseTimes } from "../lease/settings.ts";
 import { MAX_SCOPES } from "../monitor/limits.ts";
 import { DEFAULT_TIMES } from "../monitor/settings.ts";
 import { keepOldest } from "../resolve/resolvers.ts";
@@ -18,6 +21,11 @@ export interface NodeOptions {
   readonly name?: string | undefined;
   /** Default: the embedded bus, for nodes on one machine. */
   readonly bus?: Bus | undefined;
+  /**
+   * The servers that grant the leases of strict names, such as `redisLeases(…)`. `startNode` does not wait for them, and they can
+   * come and go later. Default: none, and every use of `strictNames` is a `NoLeasesError`.
+   */
+  readonly leases?: LeaseStore | undefined;
   /**
    * Signs every frame. An array holds the present secret and earlier ones that are still accepted: to change it, first add the
    * new one behind the old on every node, then put it in front, then drop the old.
@@ -68,6 +76,8 @@ const limits = z.strictObject({
   metadataBytes: whole(1, MIB, "bytes").default(8 * KIB),
   messageBytes: whole(1, 64 * MIB, "bytes").default(512 * KIB),
   namesPerNode: whole(0, 10_000_000, "names").default(1_000_000),
+  leases: whole(0, 1_000_000, "names").default(100_000),
+  leaseWaiters: whole(0, MAX_COMMANDS, "waiters").default(10_000),
   mailbox: whole(1, 10_000_000, "messages").default(10_000),
   outboundBytes: whole(KIB, 16 * GIB, "bytes").default(64 * MIB),
   watchQueue: whole(1, 10_000_000, "events").default(10_000),
@@ -84,6 +94,7 @@ const limits = z.strictObject({
   watches: whole(1, 10_000_000, "watches").default(10_000),
 });
 
+const A_LEASE_STORE = "a store of leases, such as redisLeases() gives";
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 const options = z.strictObject({
@@ -96,6 +107,7 @@ const options = z.strictObject({
     (value) => isRecord(value) && typeof value["connect"] === "function",
     "a bus, such as natsBus() gives",
   ).optional(),
+  leases: like<LeaseStore>(isLeaseStore, A_LEASE_STORE).optional(),
   secret: z.union([secret, z.array(secret).min(1)]).optional(),
   resolve: like<Resolver>(
     (value) => typeof value === "function",
@@ -121,6 +133,7 @@ export function parseOptions(input: unknown): NodeSettings {
     cluster: parsed.cluster,
     name: parsed.name === undefined ? undefined : checkNodeName(parsed.name),
     bus: parsed.bus,
+    leases: checkLeases(parsed.leases),
     secrets: parsed.secret === undefined ? [] : [parsed.secret].flat(),
     resolve: parsed.resolve ?? keepOldest,
     failureDetection: completeTimes(parsed.failureDetection),
@@ -156,6 +169,18 @@ function atLeast(times: FailureDetection, key: keyof FailureDetection, least: nu
     times[key],
     `at least ${least} milliseconds: ${words}`,
   );
+}
+
+function isLeaseStore(value: unknown): boolean {
+  if (!isRecord(value) || typeof value["open"] !== "function" || !isRecord(value["settings"])) return false;
+  const { servers } = value;
+  return Array.isArray(servers) && servers.length >= 1 && servers.length <= MAX_SERVERS;
+}
+
+/** Here, and not when the first name is asked for. */
+function checkLeases(store: LeaseStore | undefined): LeaseStore | undefined {
+  if (store !== undefined) leaseTimes(store.settings);
+  return store;
 }
 
 function asInvalidArgument(input: unknown, issue: z.core.$ZodIssue | undefined): InvalidArgumentError {

@@ -3,6 +3,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { RollcallError } from "../kernel/errors.ts";
 import { type NodeId, nameOfNode } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
+import type { LeaseStore } from "../lease/port.ts";
 import type { NodeEvent } from "../monitor/types.ts";
 import { AbortListeners } from "./abort-listeners.ts";
 import { Calls } from "./calls.ts";
@@ -29,6 +30,8 @@ import { RunQueue } from "./run-queue.ts";
 import { Scopes } from "./scopes.ts";
 import type { NodeSettings } from "./settings.ts";
 import { Counts } from "./stats.ts";
+import { Leases, type LeasesOptions } from "./strict/leases.ts";
+import { ScopeStrictNames } from "./strict/scope-strict-names.ts";
 import { Subjects } from "./subjects.ts";
 import { Turn } from "./turn.ts";
 import { Waits } from "./waits.ts";
@@ -73,6 +76,8 @@ export interface NodeParts {
   readonly messaging: Messaging;
   readonly monitors: MonitorTable;
   readonly scopes: Scopes;
+  /** Undefined: there are no lease servers. */
+  readonly leases: Leases | undefined;
   readonly nodes: WatchHub<NodeEvent>;
   readonly inbox: Inbox;
   readonly gate: FrameGate;
@@ -83,10 +88,16 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
   const { secrets } = settings;
   const deadlines = new Deadlines(makings.clock);
   const seal = secrets.length === 0 ? undefined : new Seal(secrets);
-  const { core, log, runQueue, turn, useEffects } = makeCore(makings, hooks, deadlines, seal);
-  const messaging = new Messaging(core);
+  const { core, log, runQueue, turn, use } = makeCore(makings, hooks, deadlines, seal);
+  const leases = makeLeases(core, settings.leases, deadlines, log, (scope, change) => {
+    scopes.get(scope)?.strictNames.hub.emit(change.name, change);
+  });
+  const messaging = new Messaging(core, leases);
   const monitors = new MonitorTable(core.pump, core.limits.monitors);
-  const scopes = new Scopes(core, connection, settings.resolve);
+  const scopes: Scopes = new Scopes(
+    ...([core, connection, settings.resolve] as const),
+    (scope) => new ScopeStrictNames(core, scope, leases, deadlines),
+  );
   const nodes = new WatchHub<NodeEvent>({
     quota: core.watchQuota,
     watchQueue: core.limits.watchQueue,
@@ -95,22 +106,28 @@ export function assembleNode(makings: NodeMakings, hooks: NodeHooks): NodeParts 
   });
   const inbox = makeInbox(core, scopes, deadlines, log);
   const { onDown, onFatal, onReady } = hooks;
-  useEffects(
-    new Effects({
-      core,
-      connection,
-      clusterMessages,
-      inbox,
-      monitors,
-      scopes,
-      nodes,
-      onReady,
-      onFatal,
-      onDown,
-    }),
-  );
+  const effects = new Effects({
+    core,
+    connection,
+    clusterMessages,
+    inbox,
+    monitors,
+    scopes,
+    leases,
+    nodes,
+    onReady,
+    onFatal,
+    onDown,
+  });
+  use({ effects, leases });
   const gate = makeGate(core, scopes, seal, log);
-  return { core, deadlines, turn, runQueue, log, messaging, monitors, scopes, nodes, inbox, gate };
+  return { core, deadlines, turn, runQueue, log, messaging, monitors, scopes, leases, nodes, inbox, gate };
+}
+
+/** The pump and what carries out its effects need each other, and so do processes and leases: these come last. */
+interface Late {
+  readonly effects: Effects;
+  readonly leases: Leases | undefined;
 }
 
 interface CoreParts {
@@ -118,8 +135,7 @@ interface CoreParts {
   readonly log: LogLimiter;
   readonly turn: Turn;
   readonly runQueue: RunQueue;
-  /** The pump and what carries out its effects need each other: the latter comes last. */
-  readonly useEffects: (effects: Effects) => void;
+  readonly use: (late: Late) => void;
 }
 
 function makeCore(
@@ -136,6 +152,7 @@ function makeCore(
   const subjects = new Subjects(settings.cluster, id);
   const machine = new NodeMachine({ id, failureDetection, limits });
   let effects: Effects | undefined;
+  let leases: Leases | undefined;
   const pump = new Pump(
     machine,
     clock,
@@ -163,7 +180,11 @@ function makeCore(
   });
   const runQueue = new RunQueue(clock, () => turn.schedule(RUN));
   const turn: Turn = new Turn(clock, [() => runQueue.endTurn(), () => outbox.flush()]);
-  const host = new NodeProcessHost({ clock, counts, log, pump, runQueue, processes: () => processes });
+  const host = new NodeProcessHost({
+    ...{ clock, counts, log, pump, runQueue },
+    processes: () => processes,
+    leases: () => leases,
+  });
   const processes: ProcessTable = new ProcessTable(id, host, counts, limits.processes);
   const metadata = { name: "metadataBytes", bytes: limits.metadataBytes };
   const message = { name: "messageBytes", bytes: limits.messageBytes };
@@ -179,15 +200,21 @@ function makeCore(
     checkOpen: hooks.checkOpen,
     checkTakesWork: hooks.checkTakesWork,
   };
-  return {
-    core,
-    log,
-    turn,
-    runQueue,
-    useEffects: (made) => {
-      effects = made;
-    },
+  const use = (made: Late): void => {
+    effects = made.effects;
+    leases = made.leases;
   };
+  return { core, log, turn, runQueue, use };
+}
+
+function makeLeases(
+  core: NodeCore,
+  store: LeaseStore | undefined,
+  deadlines: Deadlines,
+  log: LogLimiter,
+  onChange: LeasesOptions["onChange"],
+): Leases | undefined {
+  return store === undefined ? undefined : new Leases({ core, store, deadlines, log, onChange });
 }
 
 function makeInbox(core: NodeCore, scopes: Scopes, deadlines: Deadlines, log: LogLimiter): Inbox {

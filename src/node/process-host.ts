@@ -7,6 +7,7 @@ import type { Pump } from "./pump.ts";
 import { checkReason } from "./reasons.ts";
 import type { Budget, RunQueue } from "./run-queue.ts";
 import type { Counts } from "./stats.ts";
+import type { Leases } from "./strict/leases.ts";
 
 export interface NodeProcessHostOptions {
   readonly clock: Clock;
@@ -15,6 +16,8 @@ export interface NodeProcessHostOptions {
   readonly pump: Pump;
   readonly runQueue: RunQueue;
   processes(): ProcessTable;
+  /** Undefined: without lease servers there are none. */
+  leases(): Leases | undefined;
 }
 
 /** What a node does for its processes. */
@@ -43,6 +46,7 @@ export class NodeProcessHost implements ProcessHost {
     process.end(reason);
     // When this returns its names and memberships are gone here; only then does its own code hear of it.
     pump.feed({ kind: "exited", pid: process.pid, reason });
+    this.#options.leases()?.processExited(process.pid);
     pump.afterwards(() => process.announceEnd());
   }
 
@@ -64,6 +68,14 @@ export class NodeProcessHost implements ProcessHost {
       { pid: process.pid, mailbox: process.capacity },
       "a mailbox is full: what comes for it is dropped",
     );
+  }
+
+  beforeHandler(): void {
+    this.#options.leases()?.beforeHandler();
+  }
+
+  tokenOf(process: LocalProcess, strictKey: string): bigint | undefined {
+    return this.#options.leases()?.tokenOf(process, strictKey);
   }
 
   checkReason(reason: ExitReason): ExitReason {

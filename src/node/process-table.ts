@@ -1,6 +1,12 @@
 import { LimitExceededError, NoSuchProcessError, NotLocalError } from "../kernel/errors.ts";
 import { makePid, type NodeId, nodeOfPid, type Pid, serialOfPid } from "../kernel/ids.ts";
-import { type Delivery, LocalProcess, type ProcessHost, type ProcessSettings } from "./process.ts";
+import {
+  causeOfLoss,
+  type Delivery,
+  LocalProcess,
+  type ProcessHost,
+  type ProcessSettings,
+} from "./process.ts";
 import type { Counts } from "./stats.ts";
 
 /** The processes of one node. */
@@ -60,7 +66,7 @@ export class ProcessTable {
   deliver(serial: number, delivery: Delivery): boolean {
     const process = this.#bySerial.get(serial);
     if (process === undefined) {
-      delivery.reply?.fail({ cause: "noSuchProcess" });
+      delivery.reply?.fail({ cause: causeOfLoss(delivery) });
       return false;
     }
     this.deliverTo(process, delivery);

@@ -3,6 +3,7 @@ import { BoundedQueue } from "../kernel/bounded-queue.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { Pid } from "../kernel/ids.ts";
 import { type Deferred, deferred } from "./deferred.ts";
+import type { FailureCause } from "./message-wire.ts";
 import type { ReplyTo } from "./reply.ts";
 import type { Budget, Runnable } from "./run-queue.ts";
 import type { Handler, HandlerContext, Process } from "./types.ts";
@@ -14,6 +15,8 @@ export interface Delivery {
   readonly from: Pid | undefined;
   /** Undefined: nobody waits for an answer. */
   readonly reply: ReplyTo | undefined;
+  /** What lease servers know the strict name by that it was sent to: it is for whoever holds that when the handler begins. */
+  readonly strictKey?: string | undefined;
 }
 
 export interface ProcessSettings {
@@ -40,6 +43,10 @@ export interface ProcessHost {
   expired(): void;
   mailboxFull(process: LocalProcess): void;
   checkReason(reason: ExitReason): ExitReason;
+  /** Tells of leases that have run out. Users' code may run, and this process end. */
+  beforeHandler(): void;
+  /** By which it holds that strict name now. */
+  tokenOf(process: LocalProcess, strictKey: string): bigint | undefined;
 }
 
 /** Messages that one process handles before the others have their turn. */
@@ -149,7 +156,7 @@ export class LocalProcess implements Process, Runnable {
     let lost = 0;
     for (let delivery = this.#mailbox?.shift(); delivery !== undefined; delivery = this.#mailbox?.shift()) {
       if (delivery.reply === undefined) lost += 1;
-      else delivery.reply.fail({ cause: "noSuchProcess" });
+      else delivery.reply.fail({ cause: causeOfLoss(delivery) });
     }
     this.#mailbox = undefined;
     if (lost > 0) this.#host.undelivered(lost);
@@ -172,13 +179,20 @@ export class LocalProcess implements Process, Runnable {
       this.#host.expired();
       return;
     }
+    this.#host.beforeHandler();
+    const token = delivery.strictKey === undefined ? undefined : this.#host.tokenOf(this, delivery.strictKey);
+    if (!this.alive || (delivery.strictKey !== undefined && token === undefined)) {
+      if (reply === undefined) this.#host.undelivered(1);
+      else reply.fail({ cause: causeOfLoss(delivery) });
+      return;
+    }
     if (handler === undefined) {
       if (reply === undefined) this.#host.undelivered(1);
       else reply.fail({ cause: "threw", error: new Error("the process has no handler") });
       return;
     }
     try {
-      const result = handler(delivery.message, new Context(this, delivery.from));
+      const result = handler(delivery.message, new Context(this, delivery.from, token));
       if (isThenable(result)) this.#await(delivery, result);
       else if (this.alive) reply?.answer(result);
       else reply?.fail({ cause: "noSuchProcess" });
@@ -234,15 +248,22 @@ export class LocalProcess implements Process, Runnable {
 class Context implements HandlerContext {
   readonly self: LocalProcess;
   readonly from: Pid | undefined;
+  readonly token: bigint | undefined;
 
-  constructor(self: LocalProcess, from: Pid | undefined) {
+  constructor(self: LocalProcess, from: Pid | undefined, token: bigint | undefined) {
     this.self = self;
     this.from = from;
+    this.token = token;
   }
 
   get signal(): AbortSignal {
     return this.self.signal;
   }
+}
+
+/** Why a message was not begun. Whoever called a strict name may look for another holder. */
+export function causeOfLoss({ strictKey }: Pick<Delivery, "strictKey">): FailureCause {
+  return strictKey === undefined ? "noSuchProcess" : "notHolder";
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -15,6 +15,7 @@ import { monitorMessages } from "../monitor/monitor-protocol.ts";
 import { membershipMessages } from "../monitor/protocol.ts";
 import { replicationMessages } from "../replication/messages.ts";
 import { operation } from "./operations.ts";
+import { leaseMessages } from "./strict/messages.ts";
 
 /** The protocol versions that this release speaks: it can share a cluster with releases that speak any of them. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
@@ -45,6 +46,7 @@ export const clusterMessages = defineMessages({
   ...requestMessages,
   ...tableMessages,
   ...monitorMessages,
+  ...leaseMessages,
 });
 
 export type ClusterMessage = MessageOf<typeof clusterMessages>;

@@ -110,9 +110,14 @@ export class RemoteReply implements ReplyTo {
   }
 }
 
+/** A called process does not hold the strict name by which it was called, and its handler was not run. Callers look it up anew. */
+export class NotHolderError extends NoSuchProcessError {}
+
 /** What the caller's promise rejects with. */
 export function callError(callee: Pid, failure: Failure): RollcallError {
   switch (failure.cause) {
+    case "notHolder":
+      return new NotHolderError(callee);
     case "noSuchProcess":
       return new NoSuchProcessError(callee);
     case "mailboxFull":

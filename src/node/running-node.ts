@@ -12,6 +12,7 @@ import type { NodeParts } from "./parts.ts";
 import type { Shell } from "./shell.ts";
 import { checkSpawnOptions } from "./spawn-options.ts";
 import { type NodeStats, statsOf } from "./stats.ts";
+import type { StrictNames } from "./strict/types.ts";
 import type {
   Address,
   CallOptions,
@@ -43,6 +44,7 @@ export class RunningNode implements ClusterNode {
   readonly name: string;
   readonly cluster: string;
   readonly names: Names;
+  readonly strictNames: StrictNames;
   readonly groups: Groups;
   readonly #shell: Shell;
   readonly #parts: NodeParts;
@@ -53,6 +55,7 @@ export class RunningNode implements ClusterNode {
     this.name = nameOfNode(self);
     this.cluster = cluster;
     this.names = defaultScope.names;
+    this.strictNames = defaultScope.strictNames;
     this.groups = defaultScope.groups;
     this.#shell = shell;
     this.#parts = shell.parts;

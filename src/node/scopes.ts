@@ -5,6 +5,7 @@ import type { NodeCore } from "./core.ts";
 import type { ResolverRef } from "./machine-types.ts";
 import { ScopeGroups } from "./scope-groups.ts";
 import { ScopeNames } from "./scope-names.ts";
+import type { ScopeStrictNames } from "./strict/scope-strict-names.ts";
 import { Subjects } from "./subjects.ts";
 import type { Scope } from "./types.ts";
 import type { WaitOptions } from "./waits.ts";
@@ -13,6 +14,7 @@ import type { WaitOptions } from "./waits.ts";
 export class OpenScope implements Scope {
   readonly scope: string;
   readonly names: ScopeNames;
+  readonly strictNames: ScopeStrictNames;
   readonly groups: ScopeGroups;
   /** What the machine knows its resolver by. */
   readonly resolver: ResolverRef;
@@ -20,7 +22,7 @@ export class OpenScope implements Scope {
   #namesWatched = false;
   #groupsWatched = false;
 
-  constructor(core: NodeCore, scope: string, resolver: ResolverRef) {
+  constructor(core: NodeCore, scope: string, resolver: ResolverRef, strictNames: ScopeStrictNames) {
     const names = core.machine.names(scope);
     const groups = core.machine.groups(scope);
     if (names === undefined || groups === undefined)
@@ -28,6 +30,7 @@ export class OpenScope implements Scope {
     this.#core = core;
     this.scope = scope;
     this.resolver = resolver;
+    this.strictNames = strictNames;
     this.names = new ScopeNames(core, scope, names, (watched) => {
       this.#namesWatched = watched;
       this.#tellInterest();
@@ -40,6 +43,7 @@ export class OpenScope implements Scope {
 
   close(error: RollcallError | undefined): void {
     this.names.hub.close(error);
+    this.strictNames.hub.close(error);
     this.groups.hub.close(error);
   }
 
@@ -54,11 +58,18 @@ export class Scopes {
   readonly #core: NodeCore;
   readonly #connection: BusConnection;
   readonly #defaultResolver: Resolver;
+  readonly #makeStrictNames: (scope: string) => ScopeStrictNames;
   readonly #open = new Map<string, OpenScope>();
   readonly #hashes = new Set<string>();
 
-  constructor(core: NodeCore, connection: BusConnection, defaultResolver: Resolver) {
+  constructor(
+    core: NodeCore,
+    connection: BusConnection,
+    defaultResolver: Resolver,
+    makeStrictNames: (scope: string) => ScopeStrictNames,
+  ) {
     this.#core = core;
+    this.#makeStrictNames = makeStrictNames;
     this.#connection = connection;
     this.#defaultResolver = defaultResolver;
   }
@@ -98,7 +109,7 @@ export class Scopes {
       (request) => ({ kind: "openScope", request, scope, resolver }),
       // At once, for the effects that follow already concern it.
       () => {
-        opened ??= new OpenScope(this.#core, scope, resolver);
+        opened ??= new OpenScope(this.#core, scope, resolver, this.#makeStrictNames(scope));
         this.#open.set(scope, opened);
       },
     );

@@ -1,4 +1,5 @@
 import type { Bus } from "../bus/port.ts";
+import type { LeaseStore } from "../lease/port.ts";
 import type { DetectionTimes } from "../monitor/settings.ts";
 import type { Resolver } from "../resolve/types.ts";
 import type { Logger } from "./logger.ts";
@@ -17,6 +18,10 @@ export interface Limits {
   readonly messageBytes: number;
   /** Registrations of the processes of one node, in all scopes. */
   readonly namesPerNode: number;
+  /** Strict names that the processes of one node hold or ask for, in all scopes. */
+  readonly leases: number;
+  /** Those of them that stand in line for a name. */
+  readonly leaseWaiters: number;
   /** Messages that wait for one process. */
   readonly mailbox: number;
   /** Bytes that the bus has not taken yet. */
@@ -51,6 +56,8 @@ export interface NodeSettings {
   readonly name: string | undefined;
   /** Undefined: the embedded bus. */
   readonly bus: Bus | undefined;
+  /** Undefined: strict names are not to be had. */
+  readonly leases: LeaseStore | undefined;
   /** The first signs, all verify; none: frames are not signed. */
   readonly secrets: readonly string[];
   readonly resolve: Resolver;

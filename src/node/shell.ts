@@ -99,6 +99,7 @@ export class Shell {
   /** From now on the node takes no registrations and joins. */
   beginDrain(): void {
     this.#phase = "draining";
+    this.parts.leases?.refuseAll(new BusClosedError("this node is draining: it takes no new work"));
   }
 
   /** Calls back once, when the connection is back and messages flow again. Returns what withdraws it. */
@@ -186,6 +187,7 @@ export class Shell {
     this.connection.subscribe(Subjects.fromAnyone(subjects.node(core.self)));
     await this.#claimName();
     this.checkOpen();
+    this.parts.leases?.open();
     this.#phase = "joining";
     this.connection.subscribe(Subjects.fromAnyone(subjects.name(nameOfNode(core.self))));
     this.connection.subscribe(Subjects.fromAnyone(subjects.all));
@@ -275,7 +277,7 @@ export class Shell {
   }
 
   async #close(kind: NodeClosed["kind"], error: RollcallError | undefined): Promise<void> {
-    const { core, deadlines, monitors, nodes, scopes, turn } = this.parts;
+    const { core, deadlines, leases, monitors, nodes, scopes, turn } = this.parts;
     const isKnown = this.#isJoined;
     if (error !== undefined) {
       this.#closedError = new BusClosedError(`this node was closed: ${error.message}`, { cause: error });
@@ -288,9 +290,12 @@ export class Shell {
     nodes.close(abrupt);
     monitors.close();
     const processes = this.#endProcesses();
+    const released = leases?.releaseAll(this.#closedError);
     core.calls.close(this.#closedError);
     await this.#tellExits(processes);
     if (handsOver) await this.#handOver();
+    // Whoever waits for one of them is told over the bus.
+    await released;
     this.#phase = "stopped";
     if (isKnown) core.pump.feed({ kind: "goodbye" });
     core.pump.close();
@@ -301,6 +306,7 @@ export class Shell {
     core.outbox.close();
     deadlines.close();
     for (const process of processes) process.announceEnd();
+    await leases?.close();
     try {
       await this.connection.close();
     } catch (failure) {

@@ -1,5 +1,6 @@
 import { DROP_CAUSES, type DropCause } from "./frame-gate.ts";
 import type { NodeParts } from "./parts.ts";
+import { type LeaseStats, NO_LEASES } from "./strict/lease-stats.ts";
 
 /** Counts since the start of a node, and sizes now. Plain data: it can be sent, printed and compared. */
 export interface NodeStats {
@@ -32,6 +33,8 @@ export interface NodeStats {
     readonly malformed: number;
     /** Messages of kinds that only newer versions know. */
     readonly unknown: number;
+    /** Answers about leases that were not asked for, and questions about leases to a node without `leases`. */
+    readonly unasked: number;
     /** Messages between machines that were not sent while the bus was away; the logs repair it. */
     readonly stateDropped: number;
   };
@@ -39,6 +42,8 @@ export interface NodeStats {
     /** Bytes that the bus has not confirmed. */
     readonly queuedBytes: number;
   };
+  /** The strict names of this node's processes, and the lease servers. Zeros without `leases`. */
+  readonly leases: LeaseStats;
   readonly processes: number;
   /** Messages waiting in mailboxes. */
   readonly mailboxes: number;
@@ -76,6 +81,7 @@ export class Counts {
     tooEarly: 0,
     malformed: 0,
     unknown: 0,
+    unasked: 0,
     stateDropped: 0,
   };
   framesReceived = 0;
@@ -86,7 +92,7 @@ export class Counts {
 }
 
 export function statsOf(parts: NodeParts): NodeStats {
-  const { core, monitors } = parts;
+  const { core, leases, monitors } = parts;
   const { calls, counts, machine, outbox, processes, pump, waits, watchQuota } = core;
   return {
     frames: {
@@ -98,6 +104,7 @@ export function statsOf(parts: NodeParts): NodeStats {
     },
     messages: { ...counts.messages },
     outbound: { queuedBytes: outbox.queuedBytes },
+    leases: leases?.stats() ?? NO_LEASES,
     processes: processes.size,
     mailboxes: processes.waiting,
     pendingCalls: calls.size,

@@ -6,6 +6,7 @@ import type { NodeId, Pid } from "../kernel/ids.ts";
 import type { Down, NodeEvent, NodeView } from "../monitor/types.ts";
 import type { Registration, Resolver } from "../resolve/types.ts";
 import type { NodeStats } from "./stats.ts";
+import type { StrictNames } from "./strict/types.ts";
 
 /** Bounds a wait. Every method that takes it has a finite default. */
 export interface WaitingOptions {
@@ -31,8 +32,20 @@ export interface NameAddress {
   readonly scope?: string | undefined;
 }
 
-/** Whom a message is for. A name stands for its holder at the time of sending, as this node knows it. */
-export type Address = Pid | Process | NameAddress;
+/** The holder of a strict name. */
+export interface StrictNameAddress {
+  readonly strictName: string;
+  /** One that this node has opened. Default: `default`. */
+  readonly scope?: string | undefined;
+}
+
+/**
+ * Whom a message is for. A name stands for its holder at the time of sending, as this node knows it.
+ *
+ * A strict name is looked up, unless this node has heard of its holder lately; and whether that one still holds it is judged on
+ * its node right before the handler runs. If not, a call looks it up anew, and a send is counted as undelivered.
+ */
+export type Address = Pid | Process | NameAddress | StrictNameAddress;
 
 /** Every member of a group. */
 export interface GroupAddress {
@@ -56,6 +69,8 @@ export interface ClusterNode extends AsyncDisposable {
   readonly cluster: string;
   /** The names of scope `default`. */
   readonly names: Names;
+  /** The strict names of scope `default`. */
+  readonly strictNames: StrictNames;
   /** The groups of scope `default`. */
   readonly groups: Groups;
 
@@ -170,6 +185,7 @@ export interface ScopeOptions extends WaitingOptions {
 export interface Scope {
   readonly scope: string;
   readonly names: Names;
+  readonly strictNames: StrictNames;
   readonly groups: Groups;
 }
 
@@ -203,6 +219,8 @@ export interface HandlerContext {
   readonly self: Process;
   /** Who sent it, if it said so. */
   readonly from?: Pid | undefined;
+  /** The fencing token of the lease, for a message that was sent to a strict name, which the process held when this began. */
+  readonly token?: bigint | undefined;
   /** Aborted when the process ends. */
   readonly signal: AbortSignal;
 }

@@ -90,6 +90,11 @@ export class WatchHub<T> {
     return true;
   }
 
+  /** Whether anybody watches this one key. */
+  isWatched(key: string): boolean {
+    return this.#ofKey.has(key);
+  }
+
   emit(key: string | undefined, event: T): void {
     for (const watcher of this.#ofAll) watcher.push(event);
     if (key === undefined) return;

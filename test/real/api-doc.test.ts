@@ -7,6 +7,9 @@ import * as rollcall from "../../src/index.ts";
 import { RunningNode } from "../../src/node/running-node.ts";
 import { ScopeGroups } from "../../src/node/scope-groups.ts";
 import { ScopeNames } from "../../src/node/scope-names.ts";
+import { NO_LEASES } from "../../src/node/strict/lease-stats.ts";
+import { ScopeStrictNames } from "../../src/node/strict/scope-strict-names.ts";
+import type { Lease, StrictHolder, StrictRegisterOptions } from "../../src/node/strict/types.ts";
 import { SIMULATE_OPTIONS } from "../../src/sim/testing/simulate.ts";
 import { Simulation } from "../../src/sim/testing/simulation.ts";
 import * as testing from "../../src/testing.ts";
@@ -38,6 +41,14 @@ function isField(name: string, text: string): boolean {
   return new RegExp(`\`\\{ [^\`]*\\b${name}\\b[^\`]*\\}\``).test(text);
 }
 
+const LEASE: Record<Exclude<keyof Lease, symbol>, true> = {
+  ...{ name: true, pid: true, token: true, signal: true },
+  ...{ isHeld: true, remainingMs: true, release: true },
+};
+const STRICT_REGISTER: Record<keyof StrictRegisterOptions, true> = {
+  ...{ meta: true, wait: true, onLost: true, timeoutMs: true, signal: true },
+};
+const HOLDER: Record<keyof StrictHolder, true> = { pid: true, node: true, token: true, meta: true };
 const REPORT: Record<keyof testing.SimulationReport, true> = { seeds: true, events: true, virtualMs: true };
 const LINE: Record<keyof testing.SimulationLine, true> = { atMs: true, who: true, what: true };
 
@@ -75,12 +86,20 @@ describe("the reference", () => {
   });
 
   test("leaves out nothing that is exported, and no method", () => {
-    const methods = [RunningNode, ScopeNames, ScopeGroups, Simulation].flatMap(({ prototype }) =>
-      Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor"),
+    const methods = [RunningNode, ScopeNames, ScopeStrictNames, ScopeGroups, Simulation].flatMap(
+      ({ prototype }) => Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor"),
     );
     expect(methods.length).toBeGreaterThan(35);
     const names = [...Object.keys(rollcall).filter((name) => name !== "RollcallError"), ...methods];
     expect(names.filter((name) => !isTold(name, REFERENCE))).toEqual([]);
+  });
+
+  test("leaves out nothing of strict names: no method of a lease, no option, no statistic", () => {
+    const [, section = ""] = /\n## Strict names\n([\s\S]*?)\n## /.exec(REFERENCE) ?? [];
+    const told = [...Object.keys(LEASE), ...Object.keys(STRICT_REGISTER)];
+    expect(told.filter((name) => !isTold(name, section))).toEqual([]);
+    expect(Object.keys(HOLDER).filter((name) => !isField(name, section))).toEqual([]);
+    expect(Object.keys(NO_LEASES).filter((name) => !isTold(name, REFERENCE))).toEqual([]);
   });
 
   test("leaves out nothing of `rollcall/testing`: no export, no type, no option", () => {

@@ -4,6 +4,7 @@ import { eventually } from "./eventually.ts";
 import type { NodeCommands } from "./worker/node-commands.ts";
 import type { Ask, Remote, Report, TimedSighting, ToldError } from "./worker/protocol.ts";
 import type { ScopeCommands } from "./worker/scope-commands.ts";
+import type { StrictCommands } from "./worker/strict-commands.ts";
 
 /** Far above what any command takes on a busy machine: only a real hang fails. */
 const ANSWER_MS = 45_000;
@@ -32,7 +33,7 @@ export class Worker implements AsyncDisposable {
   /** What it saw, in the order in which it told. */
   readonly sightings: TimedSighting[] = [];
   /** Commands to its node, and to the default scope. */
-  readonly node: Remote<NodeCommands & ScopeCommands>;
+  readonly node: Remote<NodeCommands & ScopeCommands & StrictCommands>;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, Pending>();
@@ -63,7 +64,7 @@ export class Worker implements AsyncDisposable {
     });
     this.#booted = this.#expect(0) as Promise<void>;
     child.on("message", (message) => this.#take(message as Report));
-    this.node = this.in(undefined) as Remote<NodeCommands & ScopeCommands>;
+    this.node = this.in(undefined) as Remote<NodeCommands & ScopeCommands & StrictCommands>;
   }
 
   get osPid(): number {

@@ -4,6 +4,7 @@
  */
 import { NodeCommands } from "./worker/node-commands.ts";
 import { type Ask, type Report, type Sighting, tell } from "./worker/protocol.ts";
+import { StrictCommands } from "./worker/strict-commands.ts";
 
 const report = (message: Report): void => {
   if (process.connected) process.send?.(message);
@@ -37,7 +38,9 @@ async function answer({ id, scope, method, args }: Ask): Promise<void> {
 
 /** A method of the node if it has one of that name, else of the scope. */
 function run(scope: string | undefined, method: string, args: readonly unknown[]): unknown {
-  const target: object = scope === undefined && method in node ? node : node.scopeCommands(scope);
+  const isStrict = method in StrictCommands.prototype;
+  const ofScope = (): object => (isStrict ? node.strictCommands : node.scopeCommands(scope));
+  const target: object = scope === undefined && method in node ? node : ofScope();
   const found: unknown = Reflect.get(target, method);
   if (typeof found !== "function") throw new Error(`a worker has no command ${method}`);
   return Reflect.apply(found, target, args);

@@ -13,7 +13,7 @@ const LAYOUT = 1;
 
 const ONE_SERVER =
   "one Redis only: while it is down nobody gets or keeps a strict name, and what it forgets at a restart or failover cannot be " +
-  "asked of another, so strict names may stay closed then until somebody gives a token floor; three independent ones do better";
+  "asked of another, so tokens then go on from the calendar; three independent ones do better";
 
 export class RedisLeaseStore implements LeaseStore {
   readonly kind = "redis";

@@ -10,7 +10,7 @@ import { checkMs } from "./arguments.ts";
 export type SimulatedNode = ClusterNode | string;
 
 /** What the nodes of a simulation may be told, which is everything that does not make it a simulation. */
-export type SimulatedNodeOptions = Omit<NodeOptions, "cluster" | "name" | "bus" | "signal">;
+export type SimulatedNodeOptions = Omit<NodeOptions, "cluster" | "name" | "bus" | "leases" | "signal">;
 
 export interface WaitInSimulation {
   /** Milliseconds of virtual time. Default: 60,000. */

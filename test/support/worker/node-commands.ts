@@ -17,6 +17,7 @@ import {
   startNode,
   type WaitingOptions,
 } from "../../../src/index.ts";
+import { redisLeases } from "../../../src/redis.ts";
 import { Load, type LoadReport } from "./load.ts";
 import { CannedProcesses, type ProcessKind, type ProcessOptions } from "./processes.ts";
 import {
@@ -32,6 +33,7 @@ import { Reader, type Readings } from "./reader.ts";
 import { type ResolverName, resolverOf } from "./resolvers.ts";
 import { ResourceTracker } from "./resources.ts";
 import { follow, ScopeCommands } from "./scope-commands.ts";
+import { StrictCommands } from "./strict-commands.ts";
 import { sendMixed, type TrafficTarget } from "./traffic.ts";
 import { Visits, type VisitsOptions, type VisitsReport } from "./visits.ts";
 
@@ -50,6 +52,7 @@ export class NodeCommands {
   #reader: Reader | undefined;
   #visits: Visits | undefined;
   #node: ClusterNode | undefined;
+  #strict: StrictCommands | undefined;
   #lastMonitor = 0;
 
   constructor(see: (sighting: Sighting) => void) {
@@ -65,16 +68,23 @@ export class NodeCommands {
     return commands;
   }
 
+  get strictCommands(): StrictCommands {
+    if (this.#strict === undefined) throw new Error("this worker has not started its node");
+    return this.#strict;
+  }
+
   async start(options: StartOptions): Promise<Started> {
-    const { servers, resolve, ...others } = options;
+    const { servers, redis, resolve, ...others } = options;
     const beganAtMs = performance.now();
     const node = await startNode({
       ...others,
       bus: natsBus({ servers }),
       logger: this.#logger(),
       ...(resolve === undefined ? {} : { resolve: this.#resolver(resolve) }),
+      ...(redis === undefined ? {} : { leases: redisLeases(redis.servers, redis.options) }),
     });
     this.#node = node;
+    this.#strict = new StrictCommands(node, this.#see);
     this.#scopes.clear();
     this.#addScope("default", node);
     void node.closed.then(({ kind }) => this.#see({ kind: "closed", closed: kind }));
@@ -287,9 +297,12 @@ export class NodeCommands {
     return this.#node;
   }
 
-  #addScope(name: string, scope: Pick<ClusterNode, "names" | "groups">): void {
-    const { names, groups } = scope;
-    this.#scopes.set(name, new ScopeCommands({ scope: name, names, groups }, this.#see, this.#watches));
+  #addScope(name: string, scope: Pick<ClusterNode, "names" | "strictNames" | "groups">): void {
+    const { names, strictNames, groups } = scope;
+    this.#scopes.set(
+      name,
+      new ScopeCommands({ scope: name, names, strictNames, groups }, this.#see, this.#watches),
+    );
   }
 
   #resolver(name: ResolverName) {

@@ -11,6 +11,7 @@ import type {
   Notice,
   Pid,
 } from "../../../src/index.ts";
+import type { RedisLeasesOptions } from "../../../src/redis.ts";
 import type { ResolverName } from "./resolvers.ts";
 
 /** What a node is started with: plain data, since it travels to the process that runs it. */
@@ -23,6 +24,8 @@ export interface StartOptions {
   readonly resolve?: ResolverName;
   readonly failureDetection?: NodeOptions["failureDetection"];
   readonly limits?: NodeOptions["limits"];
+  /** Lease servers. */
+  readonly redis?: { readonly servers: readonly string[]; readonly options?: RedisLeasesOptions };
 }
 
 /** Something that a worker saw happen, told as it happens. */
@@ -33,6 +36,14 @@ export type Sighting =
   | { readonly kind: "node"; readonly watch: number; readonly event: NodeEvent }
   | { readonly kind: "notice"; readonly pid: Pid; readonly notice: Notice }
   | { readonly kind: "exited"; readonly pid: Pid; readonly reason: ExitReason }
+  /** The signal of a lease was aborted. */
+  | {
+      readonly kind: "leaseEnded";
+      readonly name: string;
+      readonly token: bigint;
+      readonly isHeld: boolean;
+      readonly why: string;
+    }
   /** A resolver of this worker was called. */
   | { readonly kind: "resolving"; readonly resolver: ResolverName; readonly clash: Clash }
   | { readonly kind: "closed"; readonly closed: NodeClosed["kind"] }

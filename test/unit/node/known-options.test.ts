@@ -1,5 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../../src/kernel/errors.ts";
+import { SeededRandom } from "../../../src/kernel/random.ts";
+import { MemoryLeases } from "../../../src/lease/memory/store.ts";
 import type { ClusterNode } from "../../../src/node/types.ts";
 import { Shells } from "../../support/shells.ts";
 
@@ -30,6 +32,13 @@ const METHODS: readonly (readonly [
     "meta, resolve, timeoutMs, signal",
     (node, options) => node.names.reregister("n", node.spawn(), options),
   ],
+  [
+    "strictNames.register",
+    "meta, wait, onLost, timeoutMs, signal",
+    (node, options) => node.strictNames.register("n", node.spawn(), options),
+  ],
+  ["lookup", "timeoutMs, signal", (node, options) => node.strictNames.lookup("n", options)],
+  ["watch", "signal", (node, options) => node.strictNames.watch("n", options)],
   ["update", "timeoutMs, signal", (node, options) => node.names.update("n", () => 1, options)],
   ["transfer", "timeoutMs, signal", (node, options) => node.names.transfer("n", node.spawn(), options)],
   ["unregister", "pid, timeoutMs, signal", (node, options) => node.names.unregister("n", options)],
@@ -50,7 +59,8 @@ test.each(METHODS)(
   "%s refuses a key that it does not know, and names those it does",
   async (method, taken, use) => {
     const shells = new Shells("unknown options");
-    const [node] = await shells.startAll("a");
+    const leases = new MemoryLeases({ clock: shells.clock, random: new SeededRandom("leases") });
+    const node = await shells.start("a", { leases });
     const refused = async (options: Loose): Promise<unknown> => {
       try {
         return await use(node, options);

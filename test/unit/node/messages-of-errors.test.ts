@@ -40,9 +40,17 @@ describe("an error says what was given, and what to give", () => {
     const shells = new Shells("addresses");
     const node = await shells.start("a");
     const wrongs: readonly (readonly [to: unknown, path: string, words: RegExp])[] = [
-      [{ nam: "x" }, "to", /^to is \{"nam":"x"\}; it takes a pid, a process, or \{ name, scope\? \}$/],
-      [{ group: "g" }, "to", /\{ name, scope\? \}; a whole group is reached by multicall, or by publish$/],
-      ["n", "to", /^to is "n"; it takes a pid, a process, or \{ name, scope\? \}$/],
+      [
+        { nam: "x" },
+        "to",
+        /^to is \{"nam":"x"\}; it takes a pid, a process, \{ name, scope\? \} or \{ strictName, scope\? \}$/,
+      ],
+      [
+        { group: "g" },
+        "to",
+        /\{ strictName, scope\? \}; a whole group is reached by multicall, or by publish$/,
+      ],
+      ["n", "to", /^to is "n"; it takes a pid, a process, \{ name, scope\? \} or \{ strictName, scope\? \}$/],
       [undefined, "to", /^to is undefined; it takes a pid/],
       [
         { name: "x", scop: "s" },
@@ -72,7 +80,7 @@ describe("an error says what was given, and what to give", () => {
     expect((await refusal(() => node.multicall({ group: "" }, 1))).path).toBe("to.group");
     const listless = await refusal(() => node.multicall({ name: "n" } as never, 1));
     expect(listless.message).toBe(
-      'to is {"name":"n"}; it takes { group, scope? } or an array of addresses, each a pid, a process, or { name, scope? }',
+      'to is {"name":"n"}; it takes { group, scope? } or an array of addresses, each a pid, a process, { name, scope? } or { strictName, scope? }',
     );
     expect((await refusal(() => node.monitor({ name: "n", scope: "closed" }))).path).toBe("target.scope");
     expect((await refusal(() => node.monitor({ name: "n", scop: "s" } as never))).path).toBe("target.scop");

@@ -52,6 +52,8 @@ function setUp() {
       counts.full += 1;
     },
     checkReason,
+    beforeHandler: () => {},
+    tokenOf: () => undefined,
   };
   let serial = 0;
   const spawn = (handler: Handler | undefined, settings: Partial<ProcessSettings> = {}) => {

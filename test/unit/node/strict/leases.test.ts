@@ -1,0 +1,205 @@
+import { describe, expect, test } from "vitest";
+import { LeaseLostError, NoSuchNameError, NoSuchProcessError } from "../../../../src/kernel/errors.ts";
+import type { ExitReason } from "../../../../src/kernel/exit-reason.ts";
+import type { Lease } from "../../../../src/node/strict/types.ts";
+import { setUp, stall, TTL_MS } from "./stage.ts";
+
+describe("a lease", () => {
+  test("is over before the servers are asked when it is released, and that resolves without them", async () => {
+    const { cutAll, shells, start } = setUp("release");
+    const a = await start("a");
+    const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    cutAll();
+    let atAbort: boolean | undefined;
+    lease.signal.addEventListener("abort", () => {
+      atAbort = lease.isHeld();
+    });
+    const released = lease.release();
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.aborted).toBe(true);
+    expect(lease.signal.reason).toMatchObject({ name: "AbortError" });
+    expect(atAbort).toBe(false);
+    expect(lease.release()).toBe(released);
+    await shells.until(released, 3_000);
+  });
+
+  test("is released by disposal", async () => {
+    const { shells, start } = setUp("disposal");
+    const a = await start("a");
+    const process = a.spawn();
+    const lease = await shells.until(a.strictNames.register("x", process));
+    await shells.until(Promise.resolve(lease[Symbol.asyncDispose]()));
+    expect(lease.isHeld()).toBe(false);
+    await shells.until(a.strictNames.register("x", process));
+  });
+
+  test("ends with its process, at once, and the name is free for others", async () => {
+    const { shells, start } = setUp("exit");
+    const [a, b] = [await start("a"), await start("b")];
+    const process = a.spawn();
+    const leases = await shells.until(
+      Promise.all(["x", "y", "z"].map((name) => a.strictNames.register(name, process))),
+    );
+    const aborted: boolean[] = [];
+    process.signal.addEventListener("abort", () => {
+      aborted.push(...leases.map(({ signal }) => signal.aborted));
+    });
+    const { requests } = a.stats().leases;
+    process.exit();
+    expect(leases.map((lease) => lease.isHeld())).toEqual([false, false, false]);
+    expect(aborted).toEqual([true, true, true]);
+    expect(a.stats().leases.requests - requests).toBe(3);
+    await shells.run(20);
+    await shells.until(b.strictNames.register("y", b.spawn()), 200);
+  });
+
+  test("is never given to a process that ends while it is asked for", async () => {
+    const { failure, shells, start } = setUp("exit meanwhile");
+    const [a, b] = [await start("a"), await start("b")];
+    const outcomes = new Set<boolean>();
+    for (const afterMs of [0, 0.5, 1, 2, 3, 5]) {
+      const process = a.spawn();
+      const asked = a.strictNames.register("x", process);
+      const ended = asked.catch((error: unknown) => error);
+      await shells.run(afterMs);
+      process.exit();
+      const outcome = await shells.until(ended);
+      if (outcome instanceof Error) expect(outcome).toBeInstanceOf(NoSuchProcessError);
+      else expect((outcome as Lease).isHeld()).toBe(false);
+      outcomes.add(outcome instanceof Error);
+      await shells.run(20);
+      const next = await shells.until(b.strictNames.register("x", b.spawn()), 1_000);
+      await shells.until(next.release());
+    }
+    expect(outcomes).toEqual(new Set([true, false]));
+    expect(await failure(a.call({ strictName: "x" }, 1))).toBeInstanceOf(NoSuchNameError);
+  });
+
+  test("that cannot be proven any more aborts its signal, then ends its process, before its end", async () => {
+    const { cutAll, shells, start } = setUp("lost");
+    const a = await start("a");
+    const process = a.spawn();
+    const lease = await shells.until(a.strictNames.register("x", process));
+    const told: [string, boolean][] = [];
+    lease.signal.addEventListener("abort", () => told.push(["lease", process.signal.aborted]));
+    process.signal.addEventListener("abort", () => told.push(["process", lease.isHeld()]));
+    const ends: ExitReason[] = [];
+    void process.exited.then((reason) => ends.push(reason));
+    cutAll();
+    const endsMs = shells.clock.now().monotonicMs + lease.remainingMs();
+    await shells.run(lease.remainingMs() - 5);
+    expect(lease.isHeld()).toBe(true);
+    await shells.eventually(() => lease.signal.aborted);
+    expect(shells.clock.now().monotonicMs).toBeLessThan(endsMs + 5);
+    expect(told).toEqual([
+      ["lease", false],
+      ["process", false],
+    ]);
+    expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
+    expect(lease.signal.reason).toMatchObject({ lostName: "x", token: lease.token });
+    await shells.run(1);
+    expect(ends).toEqual([{ kind: "leaseLost", name: "x" }]);
+    expect(a.stats().leases).toMatchObject({ held: 0, lost: 1 });
+  });
+
+  test("that is lost is told to a process that wants to live on", async () => {
+    const { cutAll, healAll, shells, start } = setUp("notify");
+    const a = await start("a");
+    const notices: unknown[] = [];
+    const process = a.spawn(undefined, { onNotice: (notice) => notices.push(notice) });
+    const lease = await shells.until(a.strictNames.register("x", process, { onLost: "notify" }));
+    cutAll();
+    await shells.run(TTL_MS);
+    expect(notices).toEqual([{ kind: "leaseLost", name: "x", scope: "default" }]);
+    expect(lease.isHeld()).toBe(false);
+    expect(process.signal.aborted).toBe(false);
+    healAll();
+    // Nobody has asked the servers anything for so long that they keep out for a while.
+    const asked = a.strictNames.register("x", process, { wait: true, timeoutMs: 2 * TTL_MS });
+    const again = await shells.until(asked);
+    expect(again.token).toBeGreaterThan(lease.token);
+  });
+
+  test.each(["signal", "isHeld"])(
+    "says so after a stall by its %s, before the next message is handled",
+    async (what) => {
+      const { shells, start } = setUp(`stall ${what}`);
+      const [a, b] = [await start("a"), await start("b")];
+      const seen: unknown[] = [];
+      const holder = a.spawn(undefined, { onNotice: () => {} });
+      const lease = await shells.until(a.strictNames.register("x", holder, { onLost: "notify" }));
+      const worker = a.spawn(() => {
+        seen.push(what === "signal" ? lease.signal.aborted : !lease.isHeld());
+      });
+      b.send(worker, "before");
+      await shells.run(50);
+      stall(shells, 1_000);
+      a.send(worker, "a short one");
+      await shells.run(0);
+      b.send(worker, "on its way");
+      stall(shells, TTL_MS);
+      a.send(worker, "after");
+      await shells.run(50);
+      expect(seen).toEqual([false, false, true, true]);
+    },
+  );
+
+  test("of a calendar that leaps ahead counts as run out: the machine may have slept", async () => {
+    const { shells, start } = setUp("sleep");
+    const a = await start("a");
+    const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    stall(shells, TTL_MS);
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.aborted).toBe(true);
+  });
+
+  test("of every name is given back by one request to each server when the node stops", async () => {
+    const { shells, start } = setUp("stop");
+    const [a, b] = [await start("a"), await start("b")];
+    const names = Array.from({ length: 200 }, (_, index) => `n${index}`);
+    const leases = await shells.until(
+      Promise.all(names.map((name) => a.strictNames.register(name, a.spawn()))),
+    );
+    const waiter = b.strictNames.register("n7", b.spawn(), { wait: true });
+    await shells.run(100);
+    const { requests } = a.stats().leases;
+    const stopped = a.stop();
+    expect(leases.some((lease) => lease.isHeld() || !lease.signal.aborted)).toBe(false);
+    const lease = await shells.until(waiter, 250);
+    expect(lease.isHeld()).toBe(true);
+    await shells.until(stopped);
+    expect(requests).toBeGreaterThan(600);
+    await shells.until(
+      Promise.all(names.slice(8, 40).map((name) => b.strictNames.register(name, b.spawn()))),
+    );
+    await shells.until(leases[0]?.release() ?? Promise.reject(new Error("none")));
+  });
+
+  test("is not waited for any more when its node drains", async () => {
+    const { failure, shells, start } = setUp("drain");
+    const [a, b] = [await start("a"), await start("b")];
+    const lease = await shells.until(b.strictNames.register("x", b.spawn()));
+    const waiting = failure(a.strictNames.register("x", a.spawn(), { wait: true }));
+    await shells.run(100);
+    const drained = a.drain({ deadlineMs: 1_000 });
+    expect(await waiting).toMatchObject({ code: "BUS_CLOSED" });
+    await expect(a.strictNames.register("y", a.spawn())).rejects.toMatchObject({ code: "BUS_CLOSED" });
+    await shells.until(drained);
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  test("costs as many renewals for 1,000 names as for one", async () => {
+    const { shells, start } = setUp("renewals");
+    const [a, b] = [await start("a"), await start("b")];
+    await shells.until(a.strictNames.register("one", a.spawn()));
+    const names = Array.from({ length: 1_000 }, (_, index) => `n${index}`);
+    const process = b.spawn();
+    await shells.until(Promise.all(names.map((name) => b.strictNames.register(name, process))));
+    await shells.run(TTL_MS);
+    const before = [a, b].map((node) => node.stats().leases.requests);
+    await shells.run(10 * TTL_MS);
+    const [ofOne = 0, ofMany = 0] = [a, b].map((node, i) => node.stats().leases.requests - (before[i] ?? 0));
+    expect(ofOne).toBeGreaterThan(80);
+    expect(Math.abs(ofMany - ofOne)).toBeLessThanOrEqual(3);
+  });
+});

@@ -1,4 +1,5 @@
 import { NoSuchProcessError } from "../../kernel/errors.ts";
+import type { Value } from "../../kernel/value.ts";
 import type { LocalProcess } from "../process.ts";
 import { Wait, type WaitOptions, type Waits } from "../waits.ts";
 import type { HeldLease } from "./lease.ts";
@@ -14,6 +15,8 @@ export interface CommandTable {
   forget(command: number): void;
   /** Nobody waits for it any more. */
   withdraw(command: number): void;
+  /** Why a command whose time is over came to nothing. */
+  overdue(options: WaitOptions): Error;
 }
 
 /** Somebody who waits for lease servers. */
@@ -31,6 +34,12 @@ abstract class LeaseCommand<T> extends Wait<T> {
     this.#table = table;
   }
 
+  override expire(): void {
+    if (this.settled) return;
+    this.gaveUp();
+    this.reject(this.#table.overdue(this.options));
+  }
+
   protected override forget(): void {
     this.#table.forget(this.id);
   }
@@ -44,7 +53,7 @@ export interface Registering {
   readonly scope: string;
   readonly name: string;
   readonly process: LocalProcess;
-  readonly holder: (token: number) => StrictHolder;
+  readonly meta: Value;
   readonly isWaiting: boolean;
   readonly onLost: "exit" | "notify";
 }
@@ -52,6 +61,8 @@ export interface Registering {
 /** A `register` under way. */
 export class RegisterCommand extends LeaseCommand<HeldLease> {
   readonly of: Registering;
+  /** Whether the machine knows of it. */
+  hasBegun = false;
 
   constructor(table: CommandTable, id: number, key: string, options: WaitOptions, of: Registering) {
     super(table, id, key, options);

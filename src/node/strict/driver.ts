@@ -5,6 +5,7 @@ import type { LeaseLinks, LeaseStore } from "../../lease/port.ts";
 import { QuorumMachine } from "../../lease/quorum/machine.ts";
 import type { HoldingQuestion, LeaseEffect, LeaseInput } from "../../lease/quorum/types.ts";
 import { Alarm } from "../alarm.ts";
+import { RequestBatches } from "./request-batches.ts";
 
 /** What the servers do not take care of. */
 export type TellingEffect = Exclude<LeaseEffect, { kind: "send" | "warning" }>;
@@ -27,6 +28,7 @@ export class LeaseDriver {
   readonly #options: LeaseDriverOptions;
   readonly #machine: QuorumMachine;
   readonly #alarm: Alarm;
+  readonly #batches: RequestBatches;
   #links: LeaseLinks | undefined;
   #inputs: LeaseInput[] = [];
   #afterwards: (() => void)[] = [];
@@ -45,6 +47,14 @@ export class LeaseDriver {
       servers: store.servers.length,
       settings: store.settings,
     });
+    this.#batches = new RequestBatches({
+      clock,
+      send: (server, id, request) => {
+        this.#requests += 1;
+        this.#links?.send(server, id, request);
+      },
+      onReply: (server, id, reply) => this.feed({ kind: "reply", server, id, reply }),
+    });
     this.#alarm = new Alarm(clock, () => this.feed({ kind: "tick" }));
   }
 
@@ -61,8 +71,11 @@ export class LeaseDriver {
       clock,
       random,
       onConnected: (server) => this.feed({ kind: "connected", server }),
-      onDisconnected: (server) => this.feed({ kind: "disconnected", server }),
-      onReply: (server, id, reply) => this.feed({ kind: "reply", server, id, reply }),
+      onDisconnected: (server) => {
+        this.#batches.disconnected(server);
+        this.feed({ kind: "disconnected", server });
+      },
+      onReply: (server, id, reply) => this.#batches.reply(server, id, reply),
       onWarning: (server, message) => this.#warn(server, message),
     });
   }
@@ -106,6 +119,7 @@ export class LeaseDriver {
   /** Ends the sessions and closes the connections. Idempotent. */
   async close(): Promise<void> {
     this.feed({ kind: "close" });
+    this.#batches.flush();
     this.#closed = true;
     this.#inputs = [];
     this.#heldForMs = Number.POSITIVE_INFINITY;
@@ -147,8 +161,7 @@ export class LeaseDriver {
   #carryOut(effect: LeaseEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#requests += 1;
-        this.#links?.send(effect.server, effect.id, effect.request);
+        this.#batches.send(effect.server, effect.id, effect.request);
         return;
       case "warning":
         this.#warn(effect.server, effect.message);

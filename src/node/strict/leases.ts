@@ -9,7 +9,6 @@ import {
 } from "../../kernel/errors.ts";
 import { isNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
 import { MalformedError } from "../../kernel/malformed.ts";
-import type { Value } from "../../kernel/value.ts";
 import { MAX_COMMANDS, MAX_TOKEN } from "../../lease/limits.ts";
 import type { LeaseStore } from "../../lease/port.ts";
 import type { Refusal } from "../../lease/quorum/types.ts";
@@ -21,14 +20,14 @@ import type { LogLimiter } from "../log-limiter.ts";
 import type { LocalProcess } from "../process.ts";
 import { clusterMessages } from "../protocol.ts";
 import { type WaitOptions, wordsFor } from "../waits.ts";
-import { type CommandTable, LookupCommand, RegisterCommand } from "./commands.ts";
+import { type CommandTable, LookupCommand, RegisterCommand, type Registering } from "./commands.ts";
 import { LeaseDriver, type TellingEffect } from "./driver.ts";
 import { encodeHolder, makeHolder, readHolder } from "./holder.ts";
 import { keyOf, nameOfKey } from "./key.ts";
 import { type HolderChange, KnownHolders } from "./known-holders.ts";
 import { HeldLease, type LeaseHost } from "./lease.ts";
 import type { LeaseStats } from "./lease-stats.ts";
-import { QUESTIONS_KEPT, RELEASE_MS } from "./limits.ts";
+import { ASKED_AT_ONCE, BACKSTOP_MS, QUESTIONS_KEPT, RELEASE_MS } from "./limits.ts";
 import type { LeaseMessage } from "./messages.ts";
 import type { StrictHolder } from "./types.ts";
 
@@ -38,15 +37,6 @@ export interface LeasesOptions {
   readonly deadlines: Deadlines;
   readonly log: LogLimiter;
   onChange(scope: string, change: HolderChange): void;
-}
-
-export interface RegisterRequest {
-  readonly scope: string;
-  readonly name: string;
-  readonly process: LocalProcess;
-  readonly meta: Value;
-  readonly isWaiting: boolean;
-  readonly onLost: "exit" | "notify";
 }
 
 /** The leases of one node: those that its processes hold, and what is under way about others. */
@@ -64,6 +54,10 @@ export class Leases implements LeaseHost, CommandTable {
   /** Who was asked what. */
   readonly #questions = new Map<number, NodeId>();
   #waiters = 0;
+  /** Those of them that the machine is to be told of when others are through. */
+  readonly #queue = new Set<RegisterCommand>();
+  /** Those that it was told of, but for those that stand in line. */
+  #asking = 0;
   #lastCommand = 0;
   /** Lost, and not told of. */
   #lost: HeldLease[] = [];
@@ -105,20 +99,17 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   /** @throws LimitExceededError, the signal's reason, BusClosedError */
-  register(request: RegisterRequest, wait: WaitOptions): Promise<HeldLease> {
-    const { isWaiting, meta, name, onLost, process, scope } = request;
+  register(request: Registering, wait: WaitOptions): Promise<HeldLease> {
+    const { isWaiting, name, scope } = request;
     this.#checkRoom(isWaiting, wait);
     const key = keyOf(scope, name);
     const id = this.#nextCommand();
-    const holder = (token: number): StrictHolder => makeHolder(process.pid, token, meta);
-    const of = { scope, name, process, holder, isWaiting, onLost };
-    const command = new RegisterCommand(this, id, key, wait, of);
+    const command = new RegisterCommand(this, id, key, wait, request);
     this.#registering.set(id, command);
-    addTo(this.#askedFor, process.pid, command);
+    addTo(this.#askedFor, request.process.pid, command);
     if (isWaiting) this.#waiters += 1;
-    const value = encodeHolder(process.pid, meta);
-    const { timeoutMs } = wait;
-    this.#driver.feed({ kind: "acquire", command: id, name: key, value, wait: isWaiting, timeoutMs });
+    if (isWaiting || (this.#queue.size === 0 && this.#asking < ASKED_AT_ONCE)) this.#begin(command);
+    else this.#queue.add(command);
     return command.promise;
   }
 
@@ -229,6 +220,13 @@ export class Leases implements LeaseHost, CommandTable {
     };
   }
 
+  overdue(wait: WaitOptions): Error {
+    const { reached, needed } = this.#driver.quorum();
+    if (reached >= needed) return new TimeoutError(wordsFor(wait), wait.timeoutMs);
+    this.counts.noQuorum += 1;
+    return new NoQuorumError(wordsFor(wait), reached, needed);
+  }
+
   forget(command: number): void {
     this.#lookups.delete(command);
     const registering = this.#registering.get(command);
@@ -236,10 +234,32 @@ export class Leases implements LeaseHost, CommandTable {
     if (registering.of.isWaiting) this.#waiters -= 1;
     this.#registering.delete(command);
     removeFrom(this.#askedFor, registering.of.process.pid, registering);
+    this.#queue.delete(registering);
+    if (!registering.hasBegun || registering.of.isWaiting) return;
+    this.#asking -= 1;
+    this.#beginNext();
   }
 
   withdraw(command: number): void {
     this.#driver.feed({ kind: "cancel", command });
+  }
+
+  #begin(command: RegisterCommand): void {
+    const { id, key } = command;
+    const { isWaiting, meta, process } = command.of;
+    command.hasBegun = true;
+    if (!isWaiting) this.#asking += 1;
+    const value = encodeHolder(process.pid, meta);
+    const timeoutMs = Math.max(0, command.dueAtMs - BACKSTOP_MS - this.#options.core.clock.now().monotonicMs);
+    this.#driver.feed({ kind: "acquire", command: id, name: key, value, wait: isWaiting, timeoutMs });
+  }
+
+  #beginNext(): void {
+    for (const next of this.#queue) {
+      if (this.#asking >= ASKED_AT_ONCE) return;
+      this.#queue.delete(next);
+      this.#begin(next);
+    }
   }
 
   async #close(): Promise<void> {
@@ -287,7 +307,7 @@ export class Leases implements LeaseHost, CommandTable {
       this.#driver.feed({ kind: "release", command: this.#nextCommand(), name: key, claim });
       return;
     }
-    const { holder, name, onLost, process, scope } = asked.of;
+    const { meta, name, onLost, process, scope } = asked.of;
     const { pid } = process;
     const lease = new HeldLease({
       ...{ host: this, key, scope, name, pid, claim, token: BigInt(token), onLost },
@@ -295,7 +315,7 @@ export class Leases implements LeaseHost, CommandTable {
     this.counts.granted += 1;
     this.#held.set(key, lease);
     addTo(this.#byPid, pid, lease);
-    this.#heard(key, holder(token));
+    this.#heard(key, makeHolder(pid, token, meta));
     asked.resolve(lease);
   }
 

@@ -11,7 +11,13 @@ export const RELEASE_MS = 1_000;
  * How much longer than the caller said a command is waited for, in milliseconds. The machine gives up in time, and knows why; if
  * this comes first, something is broken.
  */
-export const BACKSTOP_MS = 1_000;
+export const BACKSTOP_MS = 100;
+
+/**
+ * Names that a node asks for at once, but for those it stands in line for: some 50 ms of work. Were there more, answers would come
+ * when they are not waited for any more, and all would be asked for again. The others wait here until these are through.
+ */
+export const ASKED_AT_ONCE = 512;
 
 /** Before a message is sent anew, because who was thought to hold its name does not: doubled from the first to the last. */
 export const RETRY_MS = { first: 10, last: 250 } as const;

@@ -52,6 +52,7 @@ describe("strict names", () => {
     const onlooker = await holder.node.strictOnlooker("x");
     expect(await other.node.call(onlooker, 0)).toMatchObject({ aborted: false, isHeld: true });
     const blocked = holder.node.block(2 * TTL_MS);
+    await holder.saw("blocking", () => true);
     const waiting = other.node.strictRegister("x", undefined, { wait: true, timeoutMs: 20_000 });
     // On its way while the loop stands still: it is in the socket when that wakes, together with whatever else came.
     const asked = other.node.call(onlooker, 1, { timeoutMs: 20_000 });

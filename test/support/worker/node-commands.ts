@@ -266,8 +266,10 @@ export class NodeCommands {
     return this.#visits?.end();
   }
 
-  /** Keeps the event loop from turning. */
-  block(ms: number): void {
+  /** Keeps the event loop from turning, as soon as it has said so. */
+  async block(ms: number): Promise<void> {
+    this.#see({ kind: "blocking" });
+    await new Promise(setImmediate);
     const endsAtMs = performance.now() + ms;
     while (performance.now() < endsAtMs);
   }

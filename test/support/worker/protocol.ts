@@ -36,6 +36,8 @@ export type Sighting =
   | { readonly kind: "node"; readonly watch: number; readonly event: NodeEvent }
   | { readonly kind: "notice"; readonly pid: Pid; readonly notice: Notice }
   | { readonly kind: "exited"; readonly pid: Pid; readonly reason: ExitReason }
+  /** Its event loop stands still from here on. */
+  | { readonly kind: "blocking" }
   /** The signal of a lease was aborted. */
   | {
       readonly kind: "leaseEnded";

@@ -133,6 +133,17 @@ describe("a message to a strict name", () => {
     expect(got).toEqual([["old", 1]]);
   });
 
+  test("is not handled by a former holder where another process of its node holds the name", async () => {
+    const { shells, start } = setUp("next door");
+    const [a, c] = [await start("a"), await start("c")];
+    const [old, next] = [a.spawn(() => "old"), a.spawn(() => "next")];
+    const lease = await shells.until(a.strictNames.register("x", old));
+    expect(await shells.until(c.call({ strictName: "x" }, 1))).toBe("old");
+    await shells.until(lease.release());
+    await shells.until(a.strictNames.register("x", next));
+    expect(await shells.until(c.call({ strictName: "x" }, 2))).toBe("next");
+  });
+
   test("of an unknown name, scope or key is refused, or counted", async () => {
     const { failure, shells, start } = setUp("unknown");
     const a = await start("a");

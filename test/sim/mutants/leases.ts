@@ -92,6 +92,52 @@ export const LEASES: readonly Mutant[] = [
     seeds: 3_000,
   },
   {
+    name: "leases: a holder counts from the answer",
+    workload: "leases",
+    edits: [
+      {
+        file: `${QUORUM}/server-link.ts`,
+        find: "sent.elapsedMs + lifeMs",
+        replace: "this.#core.elapsedMs + lifeMs",
+      },
+    ],
+    by: [ONE_HOLDER],
+    seeds: 12_000,
+  },
+  {
+    name: "leases: a holder does not count the time that its machine slept",
+    workload: "leases",
+    edits: [
+      {
+        file: `${QUORUM}/core.ts`,
+        find: "Math.max(0, now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs)",
+        replace: "Math.max(0, now.monotonicMs - last.monotonicMs)",
+      },
+    ],
+    by: [ONE_HOLDER],
+    seeds: 1_000,
+  },
+  {
+    name: "leases: half of the servers are enough",
+    workload: "leases",
+    edits: [
+      {
+        file: "src/lease/settings.ts",
+        find: "return Math.floor(servers / 2) + 1;",
+        replace: "return Math.floor(servers / 2);",
+      },
+    ],
+    by: [ONE_HOLDER, TOKENS_RISE],
+    seeds: 100,
+  },
+];
+
+/**
+ * Found, but only after so many seeds that one of them fails without any mutant: the simulation of leases is wrong there, or the
+ * machine is. To be looked at first.
+ */
+export const RARE_LEASES: readonly Mutant[] = [
+  {
     name: "leases: a floor is copied when the server comes back, not after its wait",
     workload: "leases",
     given: NEITHER,
@@ -121,32 +167,6 @@ export const LEASES: readonly Mutant[] = [
     seeds: 20_000,
   },
   {
-    name: "leases: a holder counts from the answer",
-    workload: "leases",
-    edits: [
-      {
-        file: `${QUORUM}/server-link.ts`,
-        find: "sent.elapsedMs + lifeMs",
-        replace: "this.#core.elapsedMs + lifeMs",
-      },
-    ],
-    by: [ONE_HOLDER],
-    seeds: 12_000,
-  },
-  {
-    name: "leases: a holder does not count the time that its machine slept",
-    workload: "leases",
-    edits: [
-      {
-        file: `${QUORUM}/core.ts`,
-        find: "Math.max(0, now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs)",
-        replace: "Math.max(0, now.monotonicMs - last.monotonicMs)",
-      },
-    ],
-    by: [ONE_HOLDER],
-    seeds: 1_000,
-  },
-  {
     name: "leases: what comes late on an earlier connection is carried out",
     workload: "leases",
     edits: [
@@ -158,18 +178,5 @@ export const LEASES: readonly Mutant[] = [
     ],
     by: [ONE_HOLDER, TOKENS_RISE, LINEARIZABLE],
     seeds: 30_000,
-  },
-  {
-    name: "leases: half of the servers are enough",
-    workload: "leases",
-    edits: [
-      {
-        file: "src/lease/settings.ts",
-        find: "return Math.floor(servers / 2) + 1;",
-        replace: "return Math.floor(servers / 2);",
-      },
-    ],
-    by: [ONE_HOLDER, TOKENS_RISE],
-    seeds: 100,
   },
 ];

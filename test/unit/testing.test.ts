@@ -302,10 +302,10 @@ describe("in a simulation real time and chance throw, and fail the seed", () => 
 
   test("but for installed packages, wherever the program itself lies", async () => {
     const callers = [
-      ["/home/me/node_modules/runner/index.js", true],
-      ["/home/native-apps/node/test.js", false],
+      ["/app/node_modules/runner/index.js", true],
+      ["/native-apps/node/test.js", false],
       ["C:\\work\\node_modules\\runner\\index.js", true],
-      ["file:///home/me/test.js", false],
+      ["file:///app/test.js", false],
     ] as const;
     for (const [filename, isLetThrough] of callers) {
       const now = runInThisContext("() => Date.now()", { filename }) as () => number;

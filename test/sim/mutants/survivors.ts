@@ -1,9 +1,7 @@
-import { RARE_LEASES } from "./leases.ts";
 import type { Mutant } from "./mutant.ts";
 
 /** Bugs that the simulator has not found yet: each stands for a fault, a workload or an invariant that is missing. */
 export const SURVIVORS: readonly Mutant[] = [
-  ...RARE_LEASES,
   {
     name: "a claim that is refused keeps earlier grants",
     edits: [

@@ -11,26 +11,36 @@ export interface NatsServerOptions {
   /** More lines of the server's configuration. */
   readonly config?: string;
   readonly port?: number;
+  /** With JetStream, on disk, in the directory of the server: it is there again after a restart. */
+  readonly jetstream?: boolean;
 }
 
 /** One real nats-server on a loopback port. Its process ends with `stop()`, or with this process, whatever happens. */
 export class NatsServer implements AsyncDisposable {
   readonly port: number;
   readonly #directory: string;
+  readonly #jetstream: boolean;
   #child: ChildProcess | undefined;
   #log = "";
 
-  private constructor(port: number, directory: string) {
+  private constructor(port: number, directory: string, jetstream: boolean) {
     this.port = port;
     this.#directory = directory;
+    this.#jetstream = jetstream;
   }
 
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
     const port = options.port ?? (await freePort());
-    const server = new NatsServer(port, await mkdtemp(join(tmpdir(), "rollcall-nats-")));
-    await server.configure(options.config ?? "");
-    await server.run();
-    return server;
+    const directory = await mkdtemp(join(tmpdir(), "rollcall-nats-"));
+    const server = new NatsServer(port, directory, options.jetstream === true);
+    try {
+      await server.configure(options.config ?? "");
+      await server.run();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get url(): string {
@@ -51,7 +61,9 @@ export class NatsServer implements AsyncDisposable {
 
   /** Writes the configuration; `signal("SIGHUP")` or a restart makes it count. */
   async configure(config: string): Promise<void> {
-    await writeFile(this.#configFile(), `listen: 127.0.0.1:${this.port}\n${config}\n`);
+    const store = join(this.#directory, "jetstream");
+    const jetstream = this.#jetstream ? `jetstream { store_dir: "${store}" }\n` : "";
+    await writeFile(this.#configFile(), `listen: 127.0.0.1:${this.port}\n${jetstream}${config}\n`);
   }
 
   /** Starts the process again after `kill()`, on the same port, and waits until it takes connections. */
@@ -110,6 +122,7 @@ export interface NatsCluster extends AsyncDisposable {
 export async function startNatsCluster(options: {
   size: number;
   proxied?: boolean;
+  jetstream?: boolean;
   config?: string;
 }): Promise<NatsCluster> {
   const { size } = options;
@@ -147,6 +160,7 @@ export async function startNatsCluster(options: {
       const advertise = options.proxied === true ? `advertise: "127.0.0.1:${nowhere}"` : "";
       servers.push(
         await NatsServer.start({
+          jetstream: options.jetstream === true,
           config: `server_name: s${index}
 cluster { name: test, listen: 127.0.0.1:${clusterPorts[index]}, no_advertise: true, ${advertise}
   routes: [${routes.map((port) => `"nats://127.0.0.1:${port}"`).join(", ")}] }

@@ -31,8 +31,16 @@ export function checkBusOptions<T>(
   }
   const name = String(first);
   const path = rest.reduce<string>((path, key) => `${path}[${String(key)}]`, `${owner}.${name}`);
-  const value = secret.has(name) ? "(hidden)" : valueAt(options, issue.path);
+  const given = valueAt(options, issue.path);
+  const value = secret.has(name) || mayHoldPassword(given) ? "(hidden)" : given;
   throw new InvalidArgumentError(path, value, takes[name] ?? issue.message);
+}
+
+/** What is wrong with the URL of a server may be a character in its password. */
+function mayHoldPassword(value: unknown): boolean {
+  return Array.isArray(value)
+    ? value.some(mayHoldPassword)
+    : typeof value === "string" && value.includes("@");
 }
 
 /** Not the value: the URL of a server may hold a password. */

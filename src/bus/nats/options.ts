@@ -101,16 +101,19 @@ const schema: z.ZodType<NatsBusOptions> = z.strictObject({
   dialTimeoutMs: z.int().min(50).max(60_000).optional(),
 });
 
-/** @throws InvalidArgumentError for the first option that is wrong, or contradicts another */
-export function checkNatsOptions(input: unknown): NatsSettings {
-  const options = checkBusOptions(OWNER, schema, input, TAKES, SECRET);
-  checkTogether(options);
+/**
+ * @param owner what errors call the options
+ * @throws InvalidArgumentError for the first option that is wrong, or contradicts another
+ */
+export function checkNatsOptions(input: unknown, owner = OWNER): NatsSettings {
+  const options = checkBusOptions(owner, schema, input, TAKES, SECRET);
+  checkTogether(options, owner);
   const texts =
     typeof options.servers === "string" ? [options.servers] : (options.servers ?? [DEFAULT_SERVER]);
   const servers = texts.map(parseAddress).filter((address) => address !== undefined);
   return {
     servers,
-    authenticator: chooseAuthenticator(options, servers),
+    authenticator: chooseAuthenticator(options, servers, owner),
     tls: options.tls ?? (servers.some((address) => address.tls) ? {} : undefined),
     connection: options.connection,
     advisories: options.advisories,
@@ -119,20 +122,20 @@ export function checkNatsOptions(input: unknown): NatsSettings {
   };
 }
 
-function checkTogether(options: NatsBusOptions): void {
+function checkTogether(options: NatsBusOptions, owner: string): void {
   const identities = IDENTITIES.filter((name) => options[name] !== undefined);
   if (identities.length > 1) {
-    throw new InvalidArgumentError(OWNER, identities, `one of ${IDENTITIES.join(", ")}`);
+    throw new InvalidArgumentError(owner, identities, `one of ${IDENTITIES.join(", ")}`);
   }
   if (options.pass !== undefined && options.user === undefined) {
-    throw new InvalidArgumentError(`${OWNER}.pass`, "(hidden)", TAKES.pass);
+    throw new InvalidArgumentError(`${owner}.pass`, "(hidden)", TAKES.pass);
   }
   if (options.connection === undefined) return;
   const beside = [...IDENTITIES, "servers", "tls"] as const;
   const unused = beside.find((name) => options[name] !== undefined);
   if (unused !== undefined) {
     throw new InvalidArgumentError(
-      `${OWNER}.${unused}`,
+      `${owner}.${unused}`,
       "(given)",
       "nothing beside `connection`, which is connected already",
     );
@@ -142,22 +145,24 @@ function checkTogether(options: NatsBusOptions): void {
 function chooseAuthenticator(
   options: NatsBusOptions,
   servers: readonly ServerAddress[],
+  owner: string,
 ): Authenticator | undefined {
   if (options.authenticator !== undefined) return options.authenticator;
   if (options.credentials !== undefined) {
     const bytes =
       typeof options.credentials === "string" ? Buffer.from(options.credentials) : options.credentials;
-    return tried("credentials", "(hidden)", credsAuthenticator(bytes));
+    return tried(owner, "credentials", "(hidden)", credsAuthenticator(bytes));
   }
   const file = options.credentialsFile;
   if (file !== undefined)
     return tried(
+      owner,
       "credentialsFile",
       file,
       credsAuthenticator(() => readFileSync(file)),
     );
   if (options.nkeySeed !== undefined)
-    return tried("nkeySeed", "(hidden)", nkeyAuthenticator(Buffer.from(options.nkeySeed)));
+    return tried(owner, "nkeySeed", "(hidden)", nkeyAuthenticator(Buffer.from(options.nkeySeed)));
   if (options.token !== undefined) return asUser(options.token, undefined);
   if (options.user !== undefined) return asUser(options.user, options.pass ?? "");
   const withUser = servers.find((address) => address.user !== undefined);
@@ -170,11 +175,16 @@ function asUser(user: string, pass: string | undefined): Authenticator {
 }
 
 /** Says now what would otherwise end the connection at the first reconnect. */
-function tried(option: keyof typeof TAKES, shown: string, authenticator: Authenticator): Authenticator {
+function tried(
+  owner: string,
+  option: keyof typeof TAKES,
+  shown: string,
+  authenticator: Authenticator,
+): Authenticator {
   try {
     authenticator("");
   } catch (cause) {
-    const error = new InvalidArgumentError(`${OWNER}.${option}`, shown, TAKES[option]);
+    const error = new InvalidArgumentError(`${owner}.${option}`, shown, TAKES[option]);
     error.cause = cause;
     throw error;
   }

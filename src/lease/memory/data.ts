@@ -1,9 +1,22 @@
 import type { SessionId, Vote } from "../requests.ts";
-import { WaiterQueue } from "./queue.ts";
+import { type QueueDump, WaiterQueue } from "./queue.ts";
 
 interface Session {
   connection: number;
   expiresMs: number;
+}
+
+/** All of it as plain values, for another server to go on from exactly there. */
+export interface DataDump {
+  readonly configuration: string | undefined;
+  readonly seenMs: number;
+  readonly floor: number;
+  readonly maxToken: number;
+  readonly sweepAt: number;
+  /** Id, connection, and when it ends. */
+  readonly sessions: readonly (readonly [SessionId, number, number])[];
+  readonly votes: readonly (readonly [string, Vote])[];
+  readonly queues: readonly (readonly [string, QueueDump])[];
 }
 
 /** Dead votes and sessions are looked for when there are so many, and then twice as many as were left. */
@@ -34,6 +47,32 @@ export class ServerData {
     copy.#sessions = new Map([...this.#sessions].map(([id, session]) => [id, { ...session }]));
     copy.#votes = new Map(this.#votes);
     return copy;
+  }
+
+  /** Queues and the next sweep are part of it: two servers that are asked the same must answer the same. Without the guard. */
+  dump(): DataDump {
+    const { configuration, floor, maxToken, seenMs } = this;
+    return {
+      ...{ configuration, floor, maxToken, seenMs, sweepAt: this.#sweepAt },
+      sessions: [...this.#sessions].map(([id, { connection, expiresMs }]) => [id, connection, expiresMs]),
+      votes: [...this.#votes],
+      queues: [...this.#queues].map(([name, queue]) => [name, queue.dump()]),
+    };
+  }
+
+  /** In place of what there is. */
+  load({ configuration, floor, maxToken, queues, seenMs, sessions, sweepAt, votes }: DataDump): void {
+    Object.assign(this, { configuration, floor, maxToken, seenMs });
+    this.#sweepAt = sweepAt;
+    this.#sessions = new Map(sessions.map(([id, connection, expiresMs]) => [id, { connection, expiresMs }]));
+    this.#votes = new Map(votes);
+    this.#queues = new Map();
+    for (const [name, dump] of queues) this.queueToEnter(name).load(dump);
+  }
+
+  /** Sessions and votes. */
+  get size(): number {
+    return this.#sessions.size + this.#votes.size;
   }
 
   get isEmpty(): boolean {

@@ -8,6 +8,13 @@ export interface Waiter {
   ticket: number;
 }
 
+export interface QueueDump {
+  /** In line. */
+  readonly waiters: readonly Waiter[];
+  /** For which of them the name is kept, counted from 0, and until when. */
+  readonly kept: { readonly index: number; readonly untilMs: number } | undefined;
+}
+
 /** Those who wait for one name on one server. */
 export class WaiterQueue {
   readonly #isLive: (session: SessionId) => boolean;
@@ -20,6 +27,21 @@ export class WaiterQueue {
 
   get size(): number {
     return this.#waiters.length;
+  }
+
+  dump(): QueueDump {
+    const kept = this.#kept;
+    return {
+      waiters: this.#waiters.map((waiter) => ({ ...waiter })),
+      kept:
+        kept === undefined ? undefined : { index: this.#waiters.indexOf(kept.waiter), untilMs: kept.untilMs },
+    };
+  }
+
+  load({ kept, waiters }: QueueDump): void {
+    this.#waiters = waiters.map((waiter) => ({ ...waiter }));
+    const waiter = kept === undefined ? undefined : this.#waiters[kept.index];
+    this.#kept = kept === undefined || waiter === undefined ? undefined : { waiter, untilMs: kept.untilMs };
   }
 
   /** Takes a place, or raises the ticket of the one that it has. */

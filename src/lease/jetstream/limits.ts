@@ -1,0 +1,35 @@
+/** Log entries between two snapshots, at least; and at least twice as many as there are sessions and votes, so that writing it again pays. */
+export const ENTRIES_PER_SNAPSHOT = 1_024;
+
+/** A snapshot is written in parts of so many bytes: far below the 1 MiB that a NATS server takes by default. */
+export const SNAPSHOT_PART_BYTES = 262_144;
+
+/** Parts of one snapshot, at most: 1 GiB. */
+export const SNAPSHOT_PARTS = 4_096;
+
+/** Snapshots that are being written at once, at most. The one that has had no part for longest is given up. */
+export const OPEN_SNAPSHOTS = 4;
+
+/** Entries that are kept until the snapshot that they follow has been read, at most. */
+export const MAX_BUFFERED = 1_000_000;
+
+/** Sessions that one node reports as silent at once, at most. The rest a moment later. */
+export const EXPIRED_AT_ONCE = 256;
+
+/** How often a consumer of the log says that it is there, in milliseconds: NATS takes 100 at least. */
+export const HEARTBEAT_MS = 500;
+
+/**
+ * A connection on which the log says nothing for so long is given up, in milliseconds: a third of `ttlMs` within these. The server
+ * on which the consumer lives has stopped, say. At least three heartbeats.
+ */
+export const SILENT_MS = { least: 1_500, most: 5_000 } as const;
+
+/** Between two dials, in milliseconds: drawn from up to the first, doubled up to the last. For ever. */
+export const REDIAL_MS = { first: 100, last: 2_000 } as const;
+
+/** How long reading the log may take at the start, in milliseconds. */
+export const CATCH_UP_MS = 60_000;
+
+/** How long a close waits for what is pending to be written, in milliseconds. A hung server must not hold it. */
+export const CLOSE_MS = 1_000;

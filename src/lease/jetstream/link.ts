@@ -1,0 +1,328 @@
+import type { ServerAddress } from "../../bus/nats/address.ts";
+import { readGreeting } from "../../bus/nats/greeting.ts";
+import type { Cancel } from "../../kernel/clock.ts";
+import { fraction } from "../../kernel/random.ts";
+import type { LeaseOpenOptions } from "../port.ts";
+import type { LeaseReply, LeaseRequest } from "../requests.ts";
+import { type ConnectionSettings, JetstreamConnection } from "./connection.ts";
+import { encodeEntry, type LogNote } from "./entry.ts";
+import { CATCH_UP_MS, EXPIRED_AT_ONCE, REDIAL_MS } from "./limits.ts";
+import { type LogMessage, LogReader } from "./log-reader.ts";
+import type { JetstreamLeasesSettings } from "./options.ts";
+import { LeaseReplica } from "./replica.ts";
+import { encodeSnapshot } from "./snapshot.ts";
+
+export interface LinkSettings {
+  readonly jetstream: JetstreamLeasesSettings;
+  readonly configuration: string;
+  /** A text that nobody else will ever use. */
+  readonly nonce: string;
+  readonly silentMs: number;
+}
+
+export interface LinkHandlers {
+  onConnected(): void;
+  onDisconnected(): void;
+  onReply(id: number, reply: LeaseReply): void;
+  onWarning(message: string): void;
+}
+
+/** What one connection is in. */
+interface Session {
+  readonly author: string;
+  connection: JetstreamConnection | undefined;
+  /** By when it must be open. */
+  cancelDeadline: Cancel;
+  /** The end of the log when it began: once it has been read, requests are taken. */
+  goal: number;
+  isOpen: boolean;
+  /** The last message that was read before this connection, which it begins with, to see that it is still there. */
+  known: { readonly at: number; readonly writtenMs: number } | undefined;
+}
+
+/** The log of leases: a connection, and another one when it ends; and a replica that outlives them. */
+export class JetstreamLink {
+  readonly #options: Pick<LeaseOpenOptions, "clientName" | "clock" | "random">;
+  readonly #settings: LinkSettings;
+  readonly #handlers: LinkHandlers;
+  #replica: LeaseReplica;
+  #reader: LogReader | undefined;
+  #session: Session | undefined;
+  /** The highest token of a log that is not there any more. */
+  #lostToken: number | undefined;
+  #dialing: Promise<void>;
+  #dialed = new AbortController();
+  #cancelDial: Cancel = () => undefined;
+  #cancelLook: Cancel = () => undefined;
+  #sessions = 0;
+  #entries = 0;
+  #redials = 0;
+  /** The same trouble at each dial is told once. */
+  #lastWarning = "";
+  #isClosed = false;
+
+  constructor(
+    settings: LinkSettings,
+    options: Pick<LeaseOpenOptions, "clientName" | "clock" | "random">,
+    handlers: LinkHandlers,
+  ) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#replica = this.#makeReplica();
+    this.#dialing = this.#dial();
+    this.#look();
+  }
+
+  send(id: number, request: LeaseRequest): void {
+    const session = this.#session;
+    if (session?.isOpen === true) this.#publish(session, id, request);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#dialed.abort();
+    this.#cancelDial();
+    this.#cancelLook();
+    const session = this.#session;
+    this.#session = undefined;
+    session?.cancelDeadline();
+    await session?.connection?.close();
+    // What is being dialled is closed when it is there.
+    await this.#dialing;
+  }
+
+  async #dial(): Promise<void> {
+    this.#sessions += 1;
+    const author = `${this.#settings.nonce}-${this.#sessions}`;
+    const session: Session = {
+      author,
+      connection: undefined,
+      goal: 0,
+      isOpen: false,
+      known: undefined,
+      cancelDeadline: () => undefined,
+    };
+    this.#session = session;
+    const { dialTimeoutMs } = this.#settings.jetstream.nats;
+    session.cancelDeadline = this.#options.clock.after(CATCH_UP_MS + 2 * dialTimeoutMs, () => {
+      this.#failed(session, "the log could not be read in time");
+    });
+    try {
+      await this.#begin(session);
+    } catch (error) {
+      this.#failed(session, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #begin(session: Session): Promise<void> {
+    const { author } = session;
+    const { bucket, nats, replicas } = this.#settings.jetstream;
+    const address = await this.#findServer();
+    if (this.#session !== session) return;
+    const settings: ConnectionSettings = {
+      ...{ nats, bucket, replicas, silentMs: this.#settings.silentMs, clock: this.#options.clock },
+      clientName: this.#options.clientName,
+      inbox: `${nats.inboxPrefix}.${bucket}.${author}`,
+    };
+    const connection = await JetstreamConnection.open(address, settings, {
+      onMessage: (message) => this.#read(session, message),
+      onRefused: (id, reason) => this.#refused(session, id, reason),
+      onEnd: (reason) => this.#failed(session, reason),
+    });
+    if (this.#session !== session) {
+      await connection.close();
+      return;
+    }
+    session.connection = connection;
+    const greeting = await connection.greet();
+    if (this.#session !== session) return;
+    if (greeting.kind === "refused") {
+      connection.fail(greeting.message);
+      return;
+    }
+    for (const warning of greeting.warnings) this.#warn(warning);
+    const { first_seq, last_seq } = greeting.info.state;
+    session.goal = last_seq;
+    await connection.read(greeting.info, this.#firstToRead(session, first_seq, last_seq));
+    if (this.#session === session) this.#openIfRead(session);
+  }
+
+  /** From where the log is to be read on this connection: from where the last one ended, if that is still there. */
+  #firstToRead(session: Session, first: number, end: number): number {
+    const last = this.#reader?.last;
+    const isShorter = last !== undefined && last.at > end;
+    if (isShorter) this.#forget();
+    const reader = this.#reader;
+    if (reader !== undefined && last !== undefined && reader.isKnown && first <= last.at + 1 && last.at > 0) {
+      session.known = first <= last.at ? last : undefined;
+      return Math.max(first, last.at);
+    }
+    this.#replica = this.#makeReplica();
+    this.#reader = new LogReader(this.#replica, Math.max(1, first));
+    return Math.max(1, first);
+  }
+
+  /** The log is not the one that was read: it was deleted, or its servers have lost what was not on their disks. */
+  #forget(): void {
+    this.#lostToken = Math.max(this.#lostToken ?? 0, this.#replica.maxToken);
+    this.#reader = undefined;
+    this.#warn("it has lost a part of the log of leases; strict names stay closed for a ttlMs");
+  }
+
+  #read(session: Session, message: LogMessage): void {
+    const reader = this.#reader;
+    if (this.#session !== session || reader === undefined) return;
+    const { known } = session;
+    if (known !== undefined && message.at >= known.at) {
+      session.known = undefined;
+      if (message.at === known.at && message.writtenMs !== known.writtenMs) {
+        this.#forget();
+        session.connection?.fail("the log is another one than before");
+        return;
+      }
+    }
+    const result = reader.take(message);
+    switch (result.kind) {
+      case "gap":
+        this.#reader = undefined;
+        session.connection?.fail("the log was shortened before it was read");
+        return;
+      case "applied":
+        if (result.entry.author === session.author) {
+          if (reader.isSnapshotDue) this.#writeSnapshot(session, reader);
+          if (result.reply !== undefined && result.entry.id > 0 && session.isOpen) {
+            this.#handlers.onReply(result.entry.id, result.reply);
+          }
+        }
+        break;
+      case "snapshot":
+        this.#shorten(session, result.at);
+        break;
+      case "none":
+        break;
+    }
+    this.#openIfRead(session);
+  }
+
+  #openIfRead(session: Session): void {
+    const reader = this.#reader;
+    if (session.isOpen || this.#session !== session || reader === undefined) return;
+    if (reader.last.at < session.goal) return;
+    if (!reader.isKnown) {
+      session.connection?.fail(
+        "the log has no beginning, and no snapshot: somebody has deleted from it; stop all nodes for a ttlMs, and delete the stream",
+      );
+      return;
+    }
+    session.isOpen = true;
+    session.cancelDeadline();
+    this.#redials = 0;
+    this.#lastWarning = "";
+    if (this.#lostToken !== undefined) {
+      this.#publish(session, 0, { kind: "lost", maxToken: this.#lostToken });
+      this.#lostToken = undefined;
+    }
+    this.#handlers.onConnected();
+  }
+
+  #failed(session: Session, reason: string): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    session.cancelDeadline();
+    void session.connection?.close();
+    if (this.#isClosed) return;
+    const { clock, random } = this.#options;
+    const spreadMs = Math.min(REDIAL_MS.last, REDIAL_MS.first * 2 ** this.#redials);
+    this.#redials += 1;
+    this.#cancelDial = clock.after(spreadMs * fraction(random), () => {
+      this.#dialing = this.#dial();
+    });
+    if (session.isOpen) this.#handlers.onDisconnected();
+    else this.#warn(`it cannot be used: ${reason}; it is tried for ever`);
+  }
+
+  #refused(session: Session, id: number, reason: string): void {
+    if (this.#session !== session || !session.isOpen || id === 0) return;
+    this.#handlers.onReply(id, { kind: "failed", message: reason });
+  }
+
+  #publish(session: Session, id: number, request: LeaseRequest | LogNote): void {
+    this.#entries += 1;
+    const { configuration } = this.#settings;
+    const entry = { author: session.author, number: this.#entries, id, configuration, request };
+    session.connection?.publish("entry", encodeEntry(entry), id);
+  }
+
+  #writeSnapshot(session: Session, reader: LogReader): void {
+    const parts = encodeSnapshot(reader.snapshot(), session.author);
+    if (parts === undefined) this.#warn("there is too much for a snapshot: the log is not shortened");
+    for (const part of parts ?? []) session.connection?.publish("part", part);
+  }
+
+  /** Whoever sees a whole snapshot while it is up to date may do it; all do the same, so it does not matter who is first. */
+  #shorten(session: Session, at: number): void {
+    if (!session.isOpen) return;
+    session.connection?.purgeBefore(at + 1).catch((error: unknown) => {
+      if (this.#session !== session) return;
+      const said = error instanceof Error ? error.message : String(error);
+      this.#warn(`the log could not be shortened: ${said}; allow it to be purged`);
+    });
+  }
+
+  /** Now and then: who has not been heard of for too long? */
+  #look(): void {
+    const { clock, random } = this.#options;
+    const { ttlMs } = this.#settings.jetstream.lease;
+    const session = this.#session;
+    if (session?.isOpen === true) {
+      for (const note of this.#replica.overdue(ttlMs / 6, EXPIRED_AT_ONCE)) this.#publish(session, 0, note);
+    }
+    // Not all nodes at once: the word of the first does for all.
+    const everyMs = (ttlMs / LOOKS_PER_TTL) * (0.5 + fraction(random));
+    this.#cancelLook = clock.after(everyMs, () => this.#look());
+  }
+
+  /** The first that greets of those given: the client would wait for one that is hung. */
+  async #findServer(): Promise<ServerAddress> {
+    const { nats } = this.#settings.jetstream;
+    const [only] = nats.servers;
+    if (only === undefined) throw new Error("no server is given");
+    if (nats.tls?.handshakeFirst === true) {
+      return nats.servers[Math.floor(fraction(this.#options.random) * nats.servers.length)] ?? only;
+    }
+    this.#dialed.abort();
+    const dialed = new AbortController();
+    this.#dialed = dialed;
+    const { clock } = this.#options;
+    const failures: string[] = [];
+    const found = await new Promise<ServerAddress | undefined>((resolve) => {
+      for (const address of nats.servers) {
+        const { host, port, text } = address;
+        const asked = { host, port, timeoutMs: nats.dialTimeoutMs, clock, signal: dialed.signal };
+        void readGreeting(asked).then((greeting) => {
+          if (greeting.kind === "greeted") resolve(address);
+          else if (failures.push(`${text} (${greeting.error.message})`) === nats.servers.length)
+            resolve(undefined);
+        });
+      }
+    });
+    dialed.abort();
+    if (found === undefined) throw new Error(`no server answers: ${failures.join(", ")}`);
+    return found;
+  }
+
+  #makeReplica(): LeaseReplica {
+    const { clock } = this.#options;
+    return new LeaseReplica(this.#settings.jetstream.lease, () => clock.now().monotonicMs);
+  }
+
+  #warn(message: string): void {
+    if (message === this.#lastWarning) return;
+    this.#lastWarning = message;
+    this.#handlers.onWarning(`JetStream ${this.#settings.jetstream.bucket}: ${message}`);
+  }
+}
+
+/** How often it is looked for sessions that have ended: they end so much of a `ttlMs` late. */
+const LOOKS_PER_TTL = 50;

@@ -190,6 +190,7 @@ export class JetstreamLink {
         return;
       case "applied":
         if (result.entry.author === session.author) {
+          if (result.entry.request.kind === "lost") this.#lostToken = undefined;
           if (reader.isSnapshotDue) this.#writeSnapshot(session, reader);
           if (result.reply !== undefined && result.entry.id > 0 && session.isOpen) {
             this.#handlers.onReply(result.entry.id, result.reply);
@@ -220,8 +221,8 @@ export class JetstreamLink {
     this.#redials = 0;
     this.#lastWarning = "";
     if (this.#lostToken !== undefined) {
+      // Known to be told when it has been read back.
       this.#publish(session, 0, { kind: "lost", maxToken: this.#lostToken });
-      this.#lostToken = undefined;
     }
     this.#handlers.onConnected();
   }

@@ -46,7 +46,8 @@ async function member(options: JetstreamLeasesOptions, name: string): Promise<Me
 /** Nodes that are after one name all the time, and what is promised about it, looked at each time that one gets it. */
 class Contest implements AsyncDisposable {
   readonly nodes = new Map<string, QuorumNode>();
-  acquisitions = 0;
+  /** Acquisitions by owner. */
+  readonly #counts = new Map<string, number>();
   readonly broken: string[] = [];
   #lastToken = 0;
   #isOver = false;
@@ -61,15 +62,18 @@ class Contest implements AsyncDisposable {
 
   async start(): Promise<void> {
     await eventually(() => [...this.nodes.values()].every(({ reached }) => reached === 1), SLOW);
-    this.#runs = [...this.nodes.values()].map((node, index) => this.#run(node, index === 0));
+    this.#runs = [...this.nodes.values()].map((node) => this.#run(node));
   }
 
-  /** It goes on as it should: names are got again, and again. */
+  /** It goes on as it should: everyone gets the name again, and again. */
   async goesOn(): Promise<void> {
-    const before = this.acquisitions;
-    await eventually(() => this.acquisitions >= before + 20, {
+    const before = new Map(this.#counts);
+    const gained = (owner: string): number => (this.#counts.get(owner) ?? 0) - (before.get(owner) ?? 0);
+    const owners = [...this.nodes.keys()];
+    await eventually(() => owners.every((owner) => gained(owner) >= 10), {
       withinMs: 50_000,
-      what: () => `${this.acquisitions - before} acquisitions, and broken: ${this.broken.join("; ")}`,
+      what: () =>
+        `${owners.map((owner) => `${owner}: ${gained(owner)}`).join(", ")}; ${this.broken.join("; ")}`,
     });
     expect(this.broken).toEqual([]);
   }
@@ -80,13 +84,14 @@ class Contest implements AsyncDisposable {
     for (const node of this.nodes.values()) await node[Symbol.asyncDispose]();
   }
 
-  async #run(node: QuorumNode, isPatient: boolean): Promise<void> {
+  async #run(node: QuorumNode): Promise<void> {
     while (!this.#isOver) {
-      const outcome = await node.acquire("x", { wait: !isPatient, timeoutMs: 2_000 });
+      const outcome = await node.acquire("x", { wait: true, timeoutMs: 2_000 });
       if (outcome.kind !== "granted") continue;
       const { claim, token } = outcome;
       if (node.holds("x", claim)) {
-        this.acquisitions += 1;
+        const count = (this.#counts.get(node.owner) ?? 0) + 1;
+        this.#counts.set(node.owner, count);
         for (const [owner, other] of this.#holding) {
           if (this.nodes.get(owner)?.holds("x", other) === true) {
             this.broken.push(`${node.owner} and ${owner} hold it`);
@@ -96,7 +101,7 @@ class Contest implements AsyncDisposable {
         this.#lastToken = Math.max(this.#lastToken, token);
         this.#holding.set(node.owner, claim);
         // Now and then for long, so that faults find it held.
-        await pause(this.acquisitions % 8 === 0 ? 300 : 5);
+        await pause(count % 8 === 0 ? 300 : 5);
       }
       this.#holding.delete(node.owner);
       await node.release("x", claim);
@@ -242,6 +247,29 @@ test.each([1, 3] as const)(
   60_000,
 );
 
+test("a server that greets, and is cut off from the others, is left for another", async () => {
+  const cluster = own(await startNatsCluster({ size: 3, jetstream: true }));
+  const cutOff = own(await NatsServer.start());
+  const [fit] = cluster.servers;
+  if (fit === undefined) throw new Error("there is no server");
+  // It has no JetStream: what is asked of it is answered by nobody.
+  for (const servers of [
+    [cutOff.url, fit.url],
+    [fit.url, cutOff.url],
+  ]) {
+    const made = await member({ servers, ttlMs: 60_000 }, `a${servers.indexOf(fit.url)}`);
+    await made.take(`x${servers.indexOf(fit.url)}`);
+  }
+}, 60_000);
+
+test("a request that is larger than the server takes fails, and nothing else does", async () => {
+  const server = own(await NatsServer.start({ jetstream: true }));
+  const a = await member({ servers: server.url, replicas: 1, ttlMs: 60_000 }, "a");
+  const item = { name: "x", claim: 1, proposal: 1, ticket: undefined, value: new Uint8Array(2_000_000) };
+  expect(await a.ask("acquire", { items: [item] })).toMatchObject({ kind: "failed" });
+  expect(await a.read("x")).toEqual({ kind: "none" });
+});
+
 test("the permissions that the documentation gives are enough", async () => {
   const doc = readFileSync(new URL("../../docs/jetstream.md", import.meta.url), "utf8");
   const permissions = /```\n(publish: [\s\S]*?)```/.exec(doc)?.[1] ?? "";
@@ -251,7 +279,9 @@ test("the permissions that the documentation gives are enough", async () => {
   const options = { servers: `nats://u:p@127.0.0.1:${server.port}`, ttlMs: 60_000, replicas: 1 } as const;
   const a = await member(options, "a");
   await Promise.all(Array.from({ length: 2 * ENTRIES_PER_SNAPSHOT }, () => a.renew()));
-  await a.take("x");
+  // So much at once that the server asks whether it is read.
+  const item = { name: "x", claim: 1, proposal: 1, ticket: undefined, value: new Uint8Array(500_000) };
+  await Promise.all(Array.from({ length: 60 }, () => a.ask("acquire", { items: [item] })));
   // It has read a snapshot, and asked for the log to be shortened.
   await a.peer.ask(0, { kind: "status" });
   expect(a.peer.warnings.filter((warning) => !warning.includes("one server only"))).toEqual([]);

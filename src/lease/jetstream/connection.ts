@@ -127,8 +127,12 @@ export class JetstreamConnection {
     try {
       this.#client.publish(`rollcall-lease.${bucket}.${kind}`, data, reply);
     } catch (error) {
+      // Larger than the server takes, say. Not told while the caller is still sending.
       const reason = error instanceof Error ? error.message : String(error);
-      if (id !== undefined) this.#handlers.onRefused(id, reason);
+      if (id === undefined) return;
+      this.#settings.clock.endOfTurn(() => {
+        if (!this.#isOver) this.#handlers.onRefused(id, reason);
+      });
     }
   }
 

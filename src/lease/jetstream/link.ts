@@ -30,6 +30,7 @@ export interface LinkHandlers {
 /** What one connection is in. */
 interface Session {
   readonly author: string;
+  address: ServerAddress | undefined;
   connection: JetstreamConnection | undefined;
   /** By when it must be open. */
   cancelDeadline: Cancel;
@@ -50,6 +51,8 @@ export class JetstreamLink {
   #session: Session | undefined;
   /** The highest token of a log that is not there any more. */
   #lostToken: number | undefined;
+  /** It may greet, and be cut off from the others. */
+  #failedLast: ServerAddress | undefined;
   #dialing: Promise<void>;
   #dialed = new AbortController();
   #cancelDial: Cancel = () => undefined;
@@ -97,6 +100,7 @@ export class JetstreamLink {
     const author = `${this.#settings.nonce}-${this.#sessions}`;
     const session: Session = {
       author,
+      address: undefined,
       connection: undefined,
       goal: 0,
       isOpen: false,
@@ -120,6 +124,7 @@ export class JetstreamLink {
     const { bucket, nats, replicas } = this.#settings.jetstream;
     const address = await this.#findServer();
     if (this.#session !== session) return;
+    session.address = address;
     const settings: ConnectionSettings = {
       ...{ nats, bucket, replicas, silentMs: this.#settings.silentMs, clock: this.#options.clock },
       clientName: this.#options.clientName,
@@ -231,6 +236,7 @@ export class JetstreamLink {
     if (this.#session !== session) return;
     this.#session = undefined;
     session.cancelDeadline();
+    this.#failedLast = session.address;
     void session.connection?.close();
     if (this.#isClosed) return;
     const { clock, random } = this.#options;
@@ -284,7 +290,10 @@ export class JetstreamLink {
     this.#cancelLook = clock.after(everyMs, () => this.#look());
   }
 
-  /** The first that greets of those given: the client would wait for one that is hung. */
+  /**
+   * The first that greets of those given, for the client would wait for one that is hung; the one that failed last only if there is
+   * no other.
+   */
   async #findServer(): Promise<ServerAddress> {
     const { nats } = this.#settings.jetstream;
     const [only] = nats.servers;
@@ -298,13 +307,17 @@ export class JetstreamLink {
     const { clock } = this.#options;
     const failures: string[] = [];
     const found = await new Promise<ServerAddress | undefined>((resolve) => {
+      let second: ServerAddress | undefined;
+      let left = nats.servers.length;
       for (const address of nats.servers) {
         const { host, port, text } = address;
         const asked = { host, port, timeoutMs: nats.dialTimeoutMs, clock, signal: dialed.signal };
         void readGreeting(asked).then((greeting) => {
-          if (greeting.kind === "greeted") resolve(address);
-          else if (failures.push(`${text} (${greeting.error.message})`) === nats.servers.length)
-            resolve(undefined);
+          left -= 1;
+          if (greeting.kind !== "greeted") failures.push(`${text} (${greeting.error.message})`);
+          else if (address === this.#failedLast) second = address;
+          else resolve(address);
+          if (left === 0) resolve(second);
         });
       }
     });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, type NatsConnection } from "nats";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -15,6 +16,8 @@ import { QuorumNode } from "../support/quorum-node.ts";
 const TTL_MS = 6_000;
 const SLOW = { withinMs: 40_000 };
 const STREAM = "rollcall-lease-default";
+
+const VERSION = execFileSync("nats-server", ["--version"]).toString();
 
 let owned: AsyncDisposable[];
 beforeEach(() => {
@@ -54,8 +57,8 @@ class Contest implements AsyncDisposable {
   #runs: Promise<void>[] = [];
   readonly #holding = new Map<string, number>();
 
-  constructor(options: JetstreamLeasesOptions, owners: readonly string[]) {
-    for (const owner of owners) {
+  constructor(nodes: Readonly<Record<string, JetstreamLeasesOptions>>) {
+    for (const [owner, options] of Object.entries(nodes)) {
       this.nodes.set(owner, new QuorumNode(jetstreamLeases(options), owner, this.nodes));
     }
   }
@@ -65,11 +68,10 @@ class Contest implements AsyncDisposable {
     this.#runs = [...this.nodes.values()].map((node) => this.#run(node));
   }
 
-  /** It goes on as it should: everyone gets the name again, and again. */
-  async goesOn(): Promise<void> {
+  /** It goes on as it should: everyone, or those named, get the name again, and again. */
+  async goesOn(owners: readonly string[] = [...this.nodes.keys()]): Promise<void> {
     const before = new Map(this.#counts);
     const gained = (owner: string): number => (this.#counts.get(owner) ?? 0) - (before.get(owner) ?? 0);
-    const owners = [...this.nodes.keys()];
     await eventually(() => owners.every((owner) => gained(owner) >= 10), {
       withinMs: 50_000,
       what: () =>
@@ -116,7 +118,7 @@ async function onCluster(): Promise<{
 }> {
   const cluster = own(await startNatsCluster({ size: 3, jetstream: true }));
   const options = { servers: cluster.servers.map(({ url }) => url), ttlMs: TTL_MS, replicas: 3 } as const;
-  const contest = own(new Contest(options, ["a", "b", "c"]));
+  const contest = own(new Contest({ a: options, b: options, c: options }));
   await contest.start();
   await contest.goesOn();
   return { cluster, contest, options };
@@ -178,6 +180,28 @@ test("the leader stands still until another is elected, and goes on with what it
   leader.signal("SIGCONT");
   await contest.goesOn();
 }, 120_000);
+
+// On 2.9.10 it fails: a message that the leader has told of as committed is not there on the other side, and stays in the copy of
+// the former leader. docs/jetstream.md warns of it, and so does the store.
+test.skipIf(/ v2\.9\./.test(VERSION)).each(["reset", "stall"] as const)(
+  "the leader is cut off, and a node with it: that one gives up, the others go on, and so do all after the heal (%s)",
+  async (how) => {
+    const cluster = own(await startNatsCluster({ size: 3, jetstream: true, proxied: true }));
+    const urls = cluster.servers.map(({ url }) => url);
+    const [a, b, c] = urls.map((url) => ({ servers: url, ttlMs: TTL_MS, replicas: 3 }) as const);
+    if (a === undefined || b === undefined || c === undefined) throw new Error("there are too few servers");
+    const contest = own(new Contest({ a, b, c }));
+    await contest.start();
+    await contest.goesOn();
+    const cutOff = cluster.servers.indexOf(await leaderOf(cluster));
+    const others = [0, 1, 2].filter((index) => index !== cutOff);
+    for (const index of others) cluster.cut(cutOff, index, how);
+    await contest.goesOn([...contest.nodes.keys()].filter((_, index) => index !== cutOff));
+    for (const index of others) cluster.heal(cutOff, index);
+    await contest.goesOn();
+  },
+  180_000,
+);
 
 test("the whole cluster is killed and started again: names, tokens and sessions are as they were", async () => {
   const { cluster, contest, options } = await onCluster();
@@ -246,21 +270,6 @@ test.each([1, 3] as const)(
   },
   60_000,
 );
-
-test("a server that greets, and is cut off from the others, is left for another", async () => {
-  const cluster = own(await startNatsCluster({ size: 3, jetstream: true }));
-  const cutOff = own(await NatsServer.start());
-  const [fit] = cluster.servers;
-  if (fit === undefined) throw new Error("there is no server");
-  // It has no JetStream: what is asked of it is answered by nobody.
-  for (const servers of [
-    [cutOff.url, fit.url],
-    [fit.url, cutOff.url],
-  ]) {
-    const made = await member({ servers, ttlMs: 60_000 }, `a${servers.indexOf(fit.url)}`);
-    await made.take(`x${servers.indexOf(fit.url)}`);
-  }
-}, 60_000);
 
 test("a request that is larger than the server takes fails, and nothing else does", async () => {
   const server = own(await NatsServer.start({ jetstream: true }));

@@ -15,7 +15,7 @@ import { SocketSweeper } from "../../bus/nats/sockets.ts";
 import type { Cancel, Clock } from "../../kernel/clock.ts";
 import { CLOSE_MS, HEARTBEAT_MS } from "./limits.ts";
 import type { LogMessage } from "./log-reader.ts";
-import { findStream, type Greeting, judgeVersion, planOf } from "./stream.ts";
+import { findStream, type Greeting, judgeVersion, planOf, warnOfVersion } from "./stream.ts";
 
 export interface ConnectionSettings {
   readonly nats: NatsSettings;
@@ -53,7 +53,6 @@ export class JetstreamConnection {
   #heardMs: number;
   #lastDelivered = 0;
   #cancelWatch: Cancel = () => undefined;
-  #reason: string | undefined;
   #isOver = false;
 
   private constructor(client: NatsConnection, settings: ConnectionSettings, handlers: ConnectionHandlers) {
@@ -95,7 +94,10 @@ export class JetstreamConnection {
     if (fault !== undefined) return { kind: "refused", message: fault };
     const manager = await this.#client.jetstreamManager({ checkAPI: false, timeout: silentMs });
     this.#manager = manager;
-    return findStream(manager, planOf(bucket, replicas));
+    const greeting = await findStream(manager, planOf(bucket, replicas));
+    const warning = warnOfVersion(this.#client.info?.version ?? "", replicas);
+    if (greeting.kind === "refused" || warning === undefined) return greeting;
+    return { ...greeting, warnings: [...greeting.warnings, warning] };
   }
 
   /** Has the log read from `first` on, for as long as the connection lasts. */
@@ -142,10 +144,10 @@ export class JetstreamConnection {
     await this.#manager?.streams.purge(planOf(bucket, replicas).stream, { seq: at });
   }
 
-  /** Ends it, with this reason. */
+  /** Ends it at once, with this reason. */
   fail(reason: string): void {
-    this.#reason ??= reason;
-    void this.close();
+    void this.#client.close();
+    this.#over(reason);
   }
 
   /** Sends what is pending, then hangs up. Resolves when the socket is gone. Idempotent. */
@@ -163,7 +165,7 @@ export class JetstreamConnection {
     this.#isOver = true;
     this.#cancelWatch();
     this.#sweeper.onClose();
-    this.#handlers.onEnd(this.#reason ?? reason);
+    this.#handlers.onEnd(reason);
   }
 
   async #within(ms: number, work: Promise<unknown>): Promise<void> {

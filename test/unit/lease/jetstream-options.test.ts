@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../../src/kernel/errors.ts";
-import { judgeStream, judgeVersion, planOf } from "../../../src/lease/jetstream/stream.ts";
+import { judgeStream, judgeVersion, planOf, warnOfVersion } from "../../../src/lease/jetstream/stream.ts";
 import { jetstreamLeases } from "../../../src/lease/jetstream.ts";
 
 test("without options it is a stream of three replicas, with a ttl that outlasts an election", () => {
@@ -64,6 +64,12 @@ test.each([
   const fault = judgeVersion(version);
   expect(fault === undefined).toBe(fits);
   if (fault !== undefined) expect(fault).toMatch(/upgrade it to 2\.9/);
+});
+
+test("whoever replicates a stream on a version whose copies may differ is warned", () => {
+  expect(warnOfVersion("2.9.10", 3)).toMatch(/two holders; upgrade it/);
+  expect(warnOfVersion("2.9.10", 1)).toBeUndefined();
+  expect(warnOfVersion("2.10.4", 3)).toBeUndefined();
 });
 
 describe("a stream that is there already", () => {

@@ -179,9 +179,15 @@ export class JetstreamLink {
     const reader = this.#reader;
     if (this.#session !== session || reader === undefined) return;
     const { known } = session;
-    if (known !== undefined && message.at >= known.at) {
+    if (known !== undefined) {
       session.known = undefined;
-      if (message.at === known.at && message.writtenMs !== known.writtenMs) {
+      if (message.at !== known.at) {
+        // Deleted meanwhile, or not in this copy: what was read rests on something that is not there.
+        this.#reader = undefined;
+        session.connection?.fail("the last message that was read is not there any more");
+        return;
+      }
+      if (message.writtenMs !== known.writtenMs) {
         this.#forget();
         session.connection?.fail("the log is another one than before");
         return;

@@ -33,13 +33,13 @@ const STREAM_NOT_FOUND = 10_059;
 const ONE_REPLICA =
   "the log of leases is on one server only: while that is down nobody gets or keeps a strict name; with replicas: 3 another takes over";
 
-/** In it copies of a stream have been seen to differ for good when its leader was cut off under load. */
+/** In it copies of a stream have been seen to differ when its leader was cut off under load. */
 const FORKING_VERSION = /^2\.9\./;
 
 /** @returns what an operator should know of it, although it is used */
 export function warnOfVersion(version: string, replicas: number): string | undefined {
   if (replicas === 1 || !FORKING_VERSION.test(version)) return undefined;
-  return `it is nats-server ${version}: if the leader of the stream is cut off from the others, its copies may differ for good, and a strict name may have two holders; upgrade it, or use replicas: 1, or rollcall/redis`;
+  return `it is nats-server ${version}: if the leader of the stream is cut off from the others, its copies may differ, and a strict name may have two holders until that is noticed; upgrade it, or use replicas: 1, or rollcall/redis`;
 }
 
 /** @param version as the server tells it */

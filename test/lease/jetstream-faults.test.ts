@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
 import { connect, type NatsConnection } from "nats";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type JetstreamLeasesOptions, jetstreamLeases } from "../../src/jetstream.ts";
@@ -309,5 +310,35 @@ test("what does not fit is refused at the start, and the remedy is told", async 
   await member({ servers: single.url, replicas: 1 }, "b");
   expect(await warningOf({ servers: single.url, replicas: 3 })).toMatch(/has 1 replicas/);
 });
+
+test("a server that greets and cannot be used does not keep a node from one that can, and greets later", async () => {
+  const unusable = own(await NatsServer.start());
+  const good = own(await NatsServer.start({ jetstream: true }));
+  const late = own(await delayed(good.port, 300));
+  await member({ servers: [unusable.url, `nats://127.0.0.1:${late.port}`], replicas: 1 }, "a");
+});
+
+/** Connections to this port are passed on to the other after a while. */
+async function delayed(port: number, ms: number): Promise<AsyncDisposable & { readonly port: number }> {
+  const sockets = new Set<Socket>();
+  const door = createServer((near) => {
+    const keep = (socket: Socket): Socket =>
+      sockets.add(socket) &&
+      socket.on("error", () => socket.destroy()).on("close", () => sockets.delete(socket));
+    keep(near);
+    setTimeout(() => {
+      const far = keep(connectTo(port, "127.0.0.1"));
+      near.pipe(far).pipe(near);
+    }, ms);
+  });
+  await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (door.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => door.close(resolve));
+    },
+  };
+}
 
 const DEFAULTS = { clockRateBound: 0.01, serverStepMs: 0 };

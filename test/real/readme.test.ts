@@ -63,4 +63,16 @@ describe("the README", () => {
     expect(files.length).toBeGreaterThan(14);
     for (const file of files) expect(readFileSync(file, "utf8").length).toBeGreaterThan(0);
   });
+
+  test("and so does the one that goes from fault to fault", () => {
+    const table = readFileSync("docs/guarantees.md", "utf8")
+      .split("\n")
+      .filter((line) => /^\| .* \|$/.test(line));
+    const tests = table.flatMap((row) => [
+      ...(row.split(" | ").at(-1) ?? "").matchAll(/`([a-z]+\/[a-z/-]+)`/g),
+    ]);
+    expect(tests.length).toBeGreaterThan(25);
+    for (const [, name] of tests)
+      expect(readFileSync(`test/${name}.test.ts`, "utf8").length).toBeGreaterThan(0);
+  });
 });

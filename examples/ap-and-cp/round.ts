@@ -1,0 +1,226 @@
+import { createServer } from "node:net";
+import { type ClusterNode, embeddedBus, keepOldest, type Logger, type Resolver, startNode } from "rollcall";
+import { type MemoryLeaseStore, memoryLeases } from "rollcall/testing";
+import { Notebook } from "./notebook.ts";
+import { type PartableBus, partable } from "./partable-bus.ts";
+import { type Ask, byAvailableName, byStrictName, pause, runTicker } from "./ticker.ts";
+import type { Kind, Side, Timeline } from "./timeline.ts";
+
+/** Three nodes and two of the three lease servers in the west; the others in the east. */
+export const SIDES: readonly Side[] = [
+  { name: "west", nodes: ["west-1", "west-2", "west-3"], servers: ["memory-1", "memory-2"] },
+  { name: "east", nodes: ["east-1", "east-2"], servers: ["memory-3"] },
+];
+
+const NAMES = SIDES.flatMap(({ nodes }) => nodes);
+
+const TICK_MS = 250;
+/** Least lengths of the parts of a round, in milliseconds: where something has to happen meanwhile, it is waited for. */
+const BEFORE_CUT_MS = 2_500;
+const CUT_MS = 6_500;
+const AFTER_HEAL_MS = 2_500;
+/** How long anything may take that has to happen. */
+const PATIENCE_MS = 30_000;
+const LOOK_EVERY_MS = 10;
+
+/** A fifth of the defaults, so that a round takes seconds. What happens is the same. */
+const TTL_MS = 2_000;
+const TIMES = { heartbeatMs: 200, suspectAfterMs: 600, deadAfterMs: 1_600, arbiterTimeoutMs: 600 };
+
+export interface RoundOptions {
+  /** The node that runs both tickers at first. */
+  readonly first: string;
+  /** Takes what the nodes warn of: of lost leases, say, as is the point here. */
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts five nodes with two tickers on each, one by an available name and one by a strict name, cuts the network, heals it, and
+ * tells what was written down of each ticker. Both go through the very same partition.
+ *
+ * @throws Error when something that has to happen does not, and the signal's reason when it aborts first
+ */
+export async function playRound(options: RoundOptions): Promise<readonly Timeline[]> {
+  const round = await Round.start(options);
+  try {
+    return await round.play(options.first);
+  } finally {
+    await round.stop();
+  }
+}
+
+class Round {
+  readonly #nodes: readonly ClusterNode[];
+  readonly #bus: PartableBus;
+  readonly #leases: MemoryLeaseStore;
+  readonly #notebooks: Readonly<Record<Kind, Notebook>>;
+  readonly #now: () => number;
+  readonly #signal: AbortSignal;
+  readonly #stopping = new AbortController();
+  readonly #tickers: Promise<void>[] = [];
+
+  static async start({ logger, signal }: RoundOptions): Promise<Round> {
+    const startedMs = performance.now();
+    // To the microsecond: more is noise.
+    const now = (): number => Math.round((performance.now() - startedMs) * 1_000) / 1_000;
+    const notebooks = { available: new Notebook("available", now), strict: new Notebook("strict", now) };
+    const bus = partable(embeddedBus({ port: await freePort() }));
+    const leases = memoryLeases({ ttlMs: TTL_MS });
+    const starting = NAMES.map((name) =>
+      startNode({
+        cluster: "ap-and-cp",
+        name,
+        bus,
+        leases,
+        logger,
+        failureDetection: TIMES,
+        resolve: keepOldestAnd((contenders, kept) =>
+          notebooks.available.resolved({ by: name, contenders, kept }),
+        ),
+        signal,
+      }),
+    );
+    const settled = await Promise.allSettled(starting);
+    const nodes = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    const failed = settled.find((each) => each.status === "rejected");
+    if (failed !== undefined) {
+      await Promise.all(nodes.map((node) => node.stop()));
+      throw failed.reason;
+    }
+    return new Round(nodes, bus, leases, notebooks, now, signal);
+  }
+
+  private constructor(
+    nodes: readonly ClusterNode[],
+    bus: PartableBus,
+    leases: MemoryLeaseStore,
+    notebooks: Readonly<Record<Kind, Notebook>>,
+    now: () => number,
+    signal: AbortSignal,
+  ) {
+    this.#nodes = nodes;
+    this.#bus = bus;
+    this.#leases = leases;
+    this.#notebooks = notebooks;
+    this.#now = now;
+    this.#signal = signal;
+  }
+
+  async play(first: string): Promise<readonly Timeline[]> {
+    const { available, strict } = this.#notebooks;
+    await this.#until("all see each other, and the lease servers", () =>
+      this.#nodes.every((node) => node.nodes().length === NAMES.length && node.stats().leases.reached === 3),
+    );
+    this.#run(first);
+    await this.#until(`${first} runs both tickers`, () =>
+      [available, strict].every(({ running }) => running.includes(first)),
+    );
+    for (const name of NAMES) if (name !== first) this.#run(name);
+    await this.#atLeast(BEFORE_CUT_MS);
+
+    const cutMs = this.#cut();
+    await this.#atLeast(CUT_MS);
+    await this.#until("each side runs the available ticker, and somebody the strict one", () => {
+      const sidesRunning = SIDES.filter(({ nodes }) =>
+        nodes.some((node) => available.running.includes(node)),
+      );
+      return sidesRunning.length === SIDES.length && strict.running.length > 0;
+    });
+
+    const healMs = this.#heal();
+    await this.#until("the clash is decided, and the loser has ended", () => {
+      return available.decisions > 0 && available.running.length === 1;
+    });
+    await this.#atLeast(AFTER_HEAL_MS);
+    const round = { sides: SIDES, tickMs: TICK_MS, cutMs, healMs };
+    return [available.close(round), strict.close(round)];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled(this.#tickers);
+    this.#heal();
+    await Promise.all(this.#nodes.map((node) => node.stop()));
+  }
+
+  #run(name: string): void {
+    const node = this.#nodes.find((each) => each.name === name);
+    if (node === undefined) throw new Error(`there is no node ${name}`);
+    const asks: readonly (readonly [Kind, Ask])[] = [
+      ["available", byAvailableName],
+      ["strict", byStrictName],
+    ];
+    for (const [kind, ask] of asks) {
+      const notebook = this.#notebooks[kind];
+      const ticker = runTicker({
+        node,
+        ask,
+        notebook,
+        now: this.#now,
+        tickMs: TICK_MS,
+        stop: this.#stopping.signal,
+      });
+      this.#tickers.push(ticker);
+    }
+  }
+
+  /** Between the sides nothing passes any more: neither frames between nodes, nor what nodes ask of lease servers. */
+  #cut(): number {
+    this.#bus.part(SIDES.map(({ nodes }) => nodes));
+    for (const { nodes, servers } of SIDES) {
+      const beyond = this.#leases.servers.filter((server) => !servers.includes(server));
+      for (const { id } of this.#nodes.filter(({ name }) => nodes.includes(name)))
+        for (const server of beyond) this.#leases.cut(server, id);
+    }
+    return this.#now();
+  }
+
+  #heal(): number {
+    this.#bus.heal();
+    this.#leases.heal();
+    return this.#now();
+  }
+
+  async #atLeast(ms: number): Promise<void> {
+    await pause(ms, this.#signal);
+    this.#signal.throwIfAborted();
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    const deadlineMs = this.#now() + PATIENCE_MS;
+    while (!condition()) {
+      if (this.#now() > deadlineMs) throw new Error(`not so after ${PATIENCE_MS} ms: ${what}`);
+      await this.#atLeast(LOOK_EVERY_MS);
+    }
+  }
+}
+
+/** `keepOldest`, which is the default too, and a word of each of its runs. */
+function keepOldestAnd(tell: (contenders: readonly string[], kept: string) => void): Resolver {
+  return (clash) => {
+    const verdict = keepOldest(clash);
+    const kept = clash.contenders.find(({ pid }) => pid === verdict.keep);
+    tell(
+      clash.contenders.map(({ node }) => nameOf(node)),
+      kept === undefined ? "none" : nameOf(kept.node),
+    );
+    return verdict;
+  };
+}
+
+function nameOf(node: string): string {
+  return node.slice(0, node.lastIndexOf("@"));
+}
+
+/** Free a moment ago, at least, so that this meets no other nodes of this machine. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === "object" ? address.port : 0));
+    });
+  });
+}

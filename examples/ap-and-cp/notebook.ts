@@ -70,12 +70,15 @@ export class Notebook {
   }
 
   /** The round is over: what the nodes do as they are stopped is not part of it. */
-  close(round: Pick<Timeline, "sides" | "tickMs" | "cutMs" | "healMs">): Timeline {
+  close({ cutMs, healMs, sides, tickMs }: Pick<Timeline, "sides" | "tickMs" | "cutMs" | "healMs">): Timeline {
     this.#isClosed = true;
     const endMs = this.#now();
     return {
       kind: this.#kind,
-      ...round,
+      sides,
+      tickMs,
+      cutMs,
+      healMs,
       endMs,
       holdings: this.#holdings.map(({ node, fromMs, token, ended }) => ({
         node,

@@ -6,12 +6,14 @@ import { type PartableBus, partable } from "./partable-bus.ts";
 import { type Ask, byAvailableName, byStrictName, pause, runTicker } from "./ticker.ts";
 import type { Kind, Side, Timeline } from "./timeline.ts";
 
-/** Three nodes and two of the three lease servers in the west; the others in the east. */
-export const SIDES: readonly Side[] = [
-  { name: "west", nodes: ["west-1", "west-2", "west-3"], servers: ["memory-1", "memory-2"] },
-  { name: "east", nodes: ["east-1", "east-2"], servers: ["memory-3"] },
-];
-
+/** It has two of the three lease servers. */
+const MAJORITY: Side = {
+  name: "west",
+  nodes: ["west-1", "west-2", "west-3"],
+  servers: ["memory-1", "memory-2"],
+};
+const MINORITY: Side = { name: "east", nodes: ["east-1", "east-2"], servers: ["memory-3"] };
+const SIDES = [MAJORITY, MINORITY];
 const NAMES = SIDES.flatMap(({ nodes }) => nodes);
 
 const TICK_MS = 250;
@@ -42,7 +44,7 @@ export interface RoundOptions {
  * @throws Error when something that has to happen does not, and the signal's reason when it aborts first
  */
 export async function playRound(options: RoundOptions): Promise<readonly Timeline[]> {
-  const round = await Round.start(options);
+  const round = new Round(await prepare(options));
   try {
     return await round.play(options.first);
   } finally {
@@ -50,67 +52,64 @@ export async function playRound(options: RoundOptions): Promise<readonly Timelin
   }
 }
 
+interface Parts {
+  readonly nodes: readonly ClusterNode[];
+  readonly bus: PartableBus;
+  readonly leases: MemoryLeaseStore;
+  readonly notebooks: Readonly<Record<Kind, Notebook>>;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the start of the round. */
+  now(): number;
+}
+
+/** @throws as `startNode`; then no node is left */
+async function prepare({ logger, signal }: RoundOptions): Promise<Parts> {
+  const startedMs = performance.now();
+  // To the microsecond: more is noise.
+  const now = (): number => Math.round((performance.now() - startedMs) * 1_000) / 1_000;
+  const notebooks = { available: new Notebook("available", now), strict: new Notebook("strict", now) };
+  const bus = partable(embeddedBus({ port: await freePort() }));
+  const leases = memoryLeases({ ttlMs: TTL_MS });
+  const starting = NAMES.map((name) => {
+    const resolve = keepOldestAnd((contenders, kept) =>
+      notebooks.available.resolved({ by: name, contenders, kept }),
+    );
+    return startNode({
+      cluster: "ap-and-cp",
+      name,
+      bus,
+      leases,
+      logger,
+      failureDetection: TIMES,
+      resolve,
+      signal,
+    });
+  });
+  const settled = await Promise.allSettled(starting);
+  const nodes = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const failed = settled.find((each) => each.status === "rejected");
+  if (failed === undefined) return { nodes, bus, leases, notebooks, now, signal };
+  await Promise.all(nodes.map((node) => node.stop()));
+  throw failed.reason;
+}
+
 class Round {
-  readonly #nodes: readonly ClusterNode[];
-  readonly #bus: PartableBus;
-  readonly #leases: MemoryLeaseStore;
-  readonly #notebooks: Readonly<Record<Kind, Notebook>>;
-  readonly #now: () => number;
-  readonly #signal: AbortSignal;
+  readonly #parts: Parts;
   readonly #stopping = new AbortController();
+  /** Aborted when a ticker threw. */
+  readonly #failing = new AbortController();
   readonly #tickers: Promise<void>[] = [];
 
-  static async start({ logger, signal }: RoundOptions): Promise<Round> {
-    const startedMs = performance.now();
-    // To the microsecond: more is noise.
-    const now = (): number => Math.round((performance.now() - startedMs) * 1_000) / 1_000;
-    const notebooks = { available: new Notebook("available", now), strict: new Notebook("strict", now) };
-    const bus = partable(embeddedBus({ port: await freePort() }));
-    const leases = memoryLeases({ ttlMs: TTL_MS });
-    const starting = NAMES.map((name) =>
-      startNode({
-        cluster: "ap-and-cp",
-        name,
-        bus,
-        leases,
-        logger,
-        failureDetection: TIMES,
-        resolve: keepOldestAnd((contenders, kept) =>
-          notebooks.available.resolved({ by: name, contenders, kept }),
-        ),
-        signal,
-      }),
-    );
-    const settled = await Promise.allSettled(starting);
-    const nodes = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-    const failed = settled.find((each) => each.status === "rejected");
-    if (failed !== undefined) {
-      await Promise.all(nodes.map((node) => node.stop()));
-      throw failed.reason;
-    }
-    return new Round(nodes, bus, leases, notebooks, now, signal);
-  }
-
-  private constructor(
-    nodes: readonly ClusterNode[],
-    bus: PartableBus,
-    leases: MemoryLeaseStore,
-    notebooks: Readonly<Record<Kind, Notebook>>,
-    now: () => number,
-    signal: AbortSignal,
-  ) {
-    this.#nodes = nodes;
-    this.#bus = bus;
-    this.#leases = leases;
-    this.#notebooks = notebooks;
-    this.#now = now;
-    this.#signal = signal;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   async play(first: string): Promise<readonly Timeline[]> {
-    const { available, strict } = this.#notebooks;
+    const { available, strict } = this.#parts.notebooks;
     await this.#until("all see each other, and the lease servers", () =>
-      this.#nodes.every((node) => node.nodes().length === NAMES.length && node.stats().leases.reached === 3),
+      this.#parts.nodes.every(
+        (node) => node.nodes().length === NAMES.length && node.stats().leases.reached === 3,
+      ),
     );
     this.#run(first);
     await this.#until(`${first} runs both tickers`, () =>
@@ -121,11 +120,9 @@ class Round {
 
     const cutMs = this.#cut();
     await this.#atLeast(CUT_MS);
-    await this.#until("each side runs the available ticker, and somebody the strict one", () => {
-      const sidesRunning = SIDES.filter(({ nodes }) =>
-        nodes.some((node) => available.running.includes(node)),
-      );
-      return sidesRunning.length === SIDES.length && strict.running.length > 0;
+    await this.#until("each side runs the available ticker, and the majority the strict one", () => {
+      const sides = SIDES.filter((side) => isRunIn(side, available));
+      return sides.length === SIDES.length && isRunIn(MAJORITY, strict);
     });
 
     const healMs = this.#heal();
@@ -139,61 +136,66 @@ class Round {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.allSettled(this.#tickers);
+    await Promise.all(this.#tickers);
     this.#heal();
-    await Promise.all(this.#nodes.map((node) => node.stop()));
+    await Promise.all(this.#parts.nodes.map((node) => node.stop()));
   }
 
   #run(name: string): void {
-    const node = this.#nodes.find((each) => each.name === name);
+    const node = this.#parts.nodes.find((each) => each.name === name);
     if (node === undefined) throw new Error(`there is no node ${name}`);
     const asks: readonly (readonly [Kind, Ask])[] = [
       ["available", byAvailableName],
       ["strict", byStrictName],
     ];
     for (const [kind, ask] of asks) {
-      const notebook = this.#notebooks[kind];
+      const notebook = this.#parts.notebooks[kind];
       const ticker = runTicker({
         node,
         ask,
         notebook,
-        now: this.#now,
+        now: this.#parts.now,
         tickMs: TICK_MS,
         stop: this.#stopping.signal,
       });
-      this.#tickers.push(ticker);
+      this.#tickers.push(ticker.catch((error: unknown) => this.#failing.abort(error)));
     }
   }
 
   /** Between the sides nothing passes any more: neither frames between nodes, nor what nodes ask of lease servers. */
   #cut(): number {
-    this.#bus.part(SIDES.map(({ nodes }) => nodes));
+    this.#parts.bus.part(SIDES.map(({ nodes }) => nodes));
     for (const { nodes, servers } of SIDES) {
-      const beyond = this.#leases.servers.filter((server) => !servers.includes(server));
-      for (const { id } of this.#nodes.filter(({ name }) => nodes.includes(name)))
-        for (const server of beyond) this.#leases.cut(server, id);
+      const beyond = this.#parts.leases.servers.filter((server) => !servers.includes(server));
+      for (const { id } of this.#parts.nodes.filter(({ name }) => nodes.includes(name)))
+        for (const server of beyond) this.#parts.leases.cut(server, id);
     }
-    return this.#now();
+    return this.#parts.now();
   }
 
   #heal(): number {
-    this.#bus.heal();
-    this.#leases.heal();
-    return this.#now();
+    this.#parts.bus.heal();
+    this.#parts.leases.heal();
+    return this.#parts.now();
   }
 
   async #atLeast(ms: number): Promise<void> {
-    await pause(ms, this.#signal);
-    this.#signal.throwIfAborted();
+    const signals = [this.#parts.signal, this.#failing.signal];
+    await pause(ms, ...signals);
+    for (const signal of signals) signal.throwIfAborted();
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {
-    const deadlineMs = this.#now() + PATIENCE_MS;
+    const deadlineMs = this.#parts.now() + PATIENCE_MS;
     while (!condition()) {
-      if (this.#now() > deadlineMs) throw new Error(`not so after ${PATIENCE_MS} ms: ${what}`);
+      if (this.#parts.now() > deadlineMs) throw new Error(`not so after ${PATIENCE_MS} ms: ${what}`);
       await this.#atLeast(LOOK_EVERY_MS);
     }
   }
+}
+
+function isRunIn({ nodes }: Side, { running }: Notebook): boolean {
+  return nodes.some((node) => running.includes(node));
 }
 
 /** `keepOldest`, which is the default too, and a word of each of its runs. */

@@ -71,8 +71,12 @@ export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2)} s`;
 }
 
-/** Numbers in short: 3 to 5, 9. */
-export function ranges(numbers: readonly number[]): string {
+/** In short: numbers 3 to 5, 9. */
+export function numbered(numbers: readonly number[]): string {
+  return `${numbers.length === 1 ? "number" : "numbers"} ${ranges(numbers)}`;
+}
+
+function ranges(numbers: readonly number[]): string {
   const parts: { from: number; to: number }[] = [];
   for (const number of numbers) {
     const last = parts.at(-1);
@@ -84,7 +88,7 @@ export function ranges(numbers: readonly number[]): string {
 
 function share(numbers: readonly number[], due: number): string {
   if (numbers.length === 0) return `none of ${due}`;
-  return `${numbers.length} of ${due} (numbers ${ranges(numbers)})`;
+  return `${numbers.length} of ${due} (${numbered(numbers)})`;
 }
 
 function nextStart({ cutMs, healMs, holdings }: Timeline): string {

@@ -1,5 +1,5 @@
 import { intersects, type Measures, measure, type Span, totalMs } from "./measure.ts";
-import { comparison, ranges, seconds, storyOf, TITLES, written } from "./story.ts";
+import { comparison, numbered, seconds, storyOf, TITLES, written } from "./story.ts";
 import type { Holding, Timeline } from "./timeline.ts";
 import { element, type Markup } from "./xml.ts";
 
@@ -135,8 +135,13 @@ class Panel {
 
   #subtitle(): string {
     const { overlaps, gaps, twice, due } = this.#measures;
-    const done = twice.length === 0 ? "none" : `${twice.length}, numbers ${ranges(twice)}`;
-    return `Two at once: ${written(totalMs(overlaps))}. Nobody: ${written(totalMs(gaps))}. Of ${due} pieces of work done twice: ${done}.`;
+    const done = twice.length === 0 ? "none" : `${twice.length} (${numbered(twice)})`;
+    const kept = this.#timeline.decisions.map((decision) => ` The resolver kept ${decision.kept}.`);
+    return [
+      `Two at once: ${written(totalMs(overlaps))}. Nobody: ${written(totalMs(gaps))}.`,
+      ` Of ${due} pieces of work done twice: ${done}.`,
+      ...kept,
+    ].join("");
   }
 
   #partition(): Markup {

@@ -59,6 +59,8 @@ export async function runTicker(options: TickerOptions): Promise<void> {
     await using process = node.spawn();
     try {
       const right = await ask(node, process, stop);
+      // Where the event loop stood still, what was granted meanwhile may be over.
+      if (!right.isHeld()) continue;
       const entry = notebook.started(node.name, right.token);
       right.signal.addEventListener("abort", () => entry.ended(), { once: true });
       await tick(right, options);
@@ -74,29 +76,28 @@ export async function runTicker(options: TickerOptions): Promise<void> {
 
 /** Does each piece of work when it is due, for as long as it may. */
 async function tick(right: Right, { node, notebook, now, stop, tickMs }: TickerOptions): Promise<void> {
-  const over = AbortSignal.any([right.signal, stop]);
   let number = 0;
   for (;;) {
     // Timers may fire a little early: the one that was done last is not due again.
     number = Math.max(number, Math.floor(now() / tickMs)) + 1;
-    await pause(number * tickMs - now(), over);
-    if (over.aborted) return;
+    await pause(number * tickMs - now(), right.signal, stop);
+    if (right.signal.aborted || stop.aborted) return;
     // The signal says that it is over; whether it still holds, only this does.
     if (right.isHeld()) notebook.ticked(node.name, number);
   }
 }
 
-/** Resolves after so long, or when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves after so long, or when one of the signals aborts. */
+export function pause(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
     const done = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      for (const signal of signals) signal.removeEventListener("abort", done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
+    for (const signal of signals) signal.addEventListener("abort", done);
+    if (signals.some(({ aborted }) => aborted)) done();
   });
 }
 

@@ -22,7 +22,7 @@ const BEFORE_CUT_MS = 2_500;
 const CUT_MS = 6_500;
 const AFTER_HEAL_MS = 2_500;
 /** How long anything may take that has to happen. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 10_000;
 const LOOK_EVERY_MS = 10;
 
 /** A fifth of the defaults, so that a round takes seconds. What happens is the same. */
@@ -41,7 +41,7 @@ export interface RoundOptions {
  * Starts five nodes with two tickers on each, one by an available name and one by a strict name, cuts the network, heals it, and
  * tells what was written down of each ticker. Both go through the very same partition.
  *
- * @throws Error when something that has to happen does not, and the signal's reason when it aborts first
+ * @throws Error when the nodes do not come to run the tickers, as `startNode`, and the signal's reason when it aborts first
  */
 export async function playRound(options: RoundOptions): Promise<readonly Timeline[]> {
   const round = new Round(await prepare(options));
@@ -106,13 +106,13 @@ class Round {
 
   async play(first: string): Promise<readonly Timeline[]> {
     const { available, strict } = this.#parts.notebooks;
-    await this.#until("all see each other, and the lease servers", () =>
+    await this.#must("all see each other, and the lease servers", () =>
       this.#parts.nodes.every(
         (node) => node.nodes().length === NAMES.length && node.stats().leases.reached === 3,
       ),
     );
     this.#run(first);
-    await this.#until(`${first} runs both tickers`, () =>
+    await this.#must(`${first} runs both tickers`, () =>
       [available, strict].every(({ running }) => running.includes(first)),
     );
     for (const name of NAMES) if (name !== first) this.#run(name);
@@ -120,15 +120,13 @@ class Round {
 
     const cutMs = this.#cut();
     await this.#atLeast(CUT_MS);
-    await this.#until("each side runs the available ticker, and the majority the strict one", () => {
+    await this.#comes(() => {
       const sides = SIDES.filter((side) => isRunIn(side, available));
       return sides.length === SIDES.length && isRunIn(MAJORITY, strict);
     });
 
     const healMs = this.#heal();
-    await this.#until("the clash is decided, and the loser has ended", () => {
-      return available.decisions > 0 && available.running.length === 1;
-    });
+    await this.#comes(() => available.decisions > 0 && available.running.length === 1);
     await this.#atLeast(AFTER_HEAL_MS);
     const round = { sides: SIDES, tickMs: TICK_MS, cutMs, healMs };
     return [available.close(round), strict.close(round)];
@@ -185,12 +183,18 @@ class Round {
     for (const signal of signals) signal.throwIfAborted();
   }
 
-  async #until(what: string, condition: () => boolean): Promise<void> {
+  async #must(what: string, condition: () => boolean): Promise<void> {
+    if (!(await this.#comes(condition))) throw new Error(`not so after ${PATIENCE_MS} ms: ${what}`);
+  }
+
+  /** Whether it came to hold. If it did not, the round goes on: what is missing from it is for the verdict to say. */
+  async #comes(condition: () => boolean): Promise<boolean> {
     const deadlineMs = this.#parts.now() + PATIENCE_MS;
     while (!condition()) {
-      if (this.#parts.now() > deadlineMs) throw new Error(`not so after ${PATIENCE_MS} ms: ${what}`);
+      if (this.#parts.now() > deadlineMs) return false;
       await this.#atLeast(LOOK_EVERY_MS);
     }
+    return true;
   }
 }
 

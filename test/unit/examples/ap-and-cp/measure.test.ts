@@ -18,6 +18,12 @@ describe("what is measured of a timeline", () => {
     expect([twice, missed, due]).toEqual([[], [4], 8]);
   });
 
+  test("that a third one runs beside two for a while is one time of two at once, not three", () => {
+    const third = { node: "west-1", fromMs: 5_000, toMs: 6_000, end: "normal" };
+    const { overlaps } = measure({ ...AVAILABLE, holdings: [...AVAILABLE.holdings, third] });
+    expect(overlaps).toEqual([{ fromMs: 4_000, toMs: 6_500 }]);
+  });
+
   test("that one starts when the other stops is neither two nor nobody", () => {
     const holdings = [
       { node: "a", fromMs: 0, toMs: 5_000, end: "leaseLost" },

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "rollcall";
 import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
 import { playRound } from "./round.ts";
+import { stallNote } from "./story.ts";
 import { drawSvg } from "./svg.ts";
 import { drawComparison, drawLegend, drawTimeline, type Paper } from "./terminal.ts";
 import type { Timeline } from "./timeline.ts";
@@ -65,6 +66,8 @@ function show(timelines: readonly Timeline[]): void {
   for (const timeline of timelines) say(`${drawTimeline(timeline, paper).join("\n")}\n`);
   say(`${drawLegend(paper)}\n\nMeasured:\n`);
   say(drawComparison(timelines).join("\n"));
+  const note = stallNote(timelines);
+  if (note !== undefined) say(`\n${note}`);
 }
 
 async function keep(timelines: readonly Timeline[], out: string): Promise<void> {

@@ -7,6 +7,9 @@ interface OpenHolding {
   ended: Pick<Holding, "toMs" | "end"> | undefined;
 }
 
+/** What is the same for all that was written down in one round. */
+export type Surroundings = Pick<Timeline, "sides" | "tickMs" | "cutMs" | "healMs" | "stallMs">;
+
 export interface HoldingEntry {
   /** It ran until now. */
   ended(): void;
@@ -70,7 +73,7 @@ export class Notebook {
   }
 
   /** The round is over: what the nodes do as they are stopped is not part of it. */
-  close({ cutMs, healMs, sides, tickMs }: Pick<Timeline, "sides" | "tickMs" | "cutMs" | "healMs">): Timeline {
+  close({ cutMs, healMs, sides, stallMs, tickMs }: Surroundings): Timeline {
     this.#isClosed = true;
     const endMs = this.#now();
     return {
@@ -79,6 +82,7 @@ export class Notebook {
       tickMs,
       cutMs,
       healMs,
+      stallMs,
       endMs,
       holdings: this.#holdings.map(({ node, fromMs, token, ended }) => ({
         node,

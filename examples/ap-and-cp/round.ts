@@ -128,7 +128,8 @@ class Round {
     const healMs = this.#heal();
     await this.#comes(() => available.decisions > 0 && available.running.length === 1);
     await this.#atLeast(AFTER_HEAL_MS);
-    const round = { sides: SIDES, tickMs: TICK_MS, cutMs, healMs };
+    const stallMs = Math.max(...this.#parts.nodes.map((node) => node.stats().worstStallMs));
+    const round = { sides: SIDES, tickMs: TICK_MS, cutMs, healMs, stallMs };
     return [available.close(round), strict.close(round)];
   }
 

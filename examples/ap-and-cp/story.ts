@@ -61,6 +61,14 @@ export function comparison(timelines: readonly Timeline[]): readonly (readonly s
   ];
 }
 
+/** A machine that is busy with other things shows in what was measured. Undefined: it was not, to speak of. */
+export function stallNote(timelines: readonly Timeline[]): string | undefined {
+  const stalled = timelines.filter(({ stallMs, tickMs }) => stallMs > tickMs);
+  if (stalled.length === 0) return undefined;
+  const worst = written(Math.max(...stalled.map(({ stallMs }) => stallMs)));
+  return `The machine was busy: the program, with all nodes, stood still for ${worst} at the worst, which shows in the numbers.`;
+}
+
 export function written(ms: number): string {
   // Not by a locale: the same everywhere. A gap of less than half a millisecond is one all the same.
   const digits = ms > 0 && ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();

@@ -154,7 +154,10 @@ class Drawing {
     if (token === undefined) return;
     const [from, to] = [this.#cellOf(fromMs), this.#cellOf(toMs)];
     const words = [` token ${token} `, ` ${token} `].find(({ length }) => length <= to - from - 1);
-    if (words !== undefined) this.#write(row, from + 1, words, "green");
+    if (words === undefined) return;
+    // Not over what must be seen: that another runs.
+    const covered = row.slice(from + 1, from + 1 + words.length);
+    if (covered.every((cell) => cell === ALONE)) this.#write(row, from + 1, words, "green");
   }
 
   #write(row: Cell[], at: number, words: string, ink: Ink): void {
@@ -194,7 +197,7 @@ class Drawing {
 
 /** Whole seconds to write beneath a timeline: about six of them. */
 export function axisSeconds(endMs: number): readonly number[] {
-  const step = Math.max(1, Math.ceil(endMs / 1_000 / 6));
+  const step = Math.max(1, Math.round(endMs / 1_000 / 6));
   return Array.from({ length: Math.floor(endMs / 1_000 / step) + 1 }, (_, index) => index * step);
 }
 

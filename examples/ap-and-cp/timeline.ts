@@ -50,6 +50,8 @@ export interface Timeline {
   readonly cutMs: number;
   readonly healMs: number;
   readonly endMs: number;
+  /** For how long the program stood still at the worst, with all its nodes, because the machine was busy. */
+  readonly stallMs: number;
   readonly holdings: readonly Holding[];
   readonly ticks: readonly Tick[];
   readonly decisions: readonly Decision[];

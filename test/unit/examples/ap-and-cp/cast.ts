@@ -11,6 +11,7 @@ export const AVAILABLE: Timeline = {
   cutMs: 2_000,
   healMs: 6_000,
   endMs: 10_000,
+  stallMs: 20,
   holdings: [
     { node: "east-1", fromMs: 1_000, toMs: 10_000, end: "stillRunning" },
     { node: "west-2", fromMs: 4_000, toMs: 6_500, end: "nameClash" },

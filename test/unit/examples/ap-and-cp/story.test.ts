@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { comparison, numbered, written } from "../../../../examples/ap-and-cp/story.ts";
-import { AVAILABLE } from "./cast.ts";
+import { comparison, numbered, stallNote, written } from "../../../../examples/ap-and-cp/story.ts";
+import { AVAILABLE, STRICT } from "./cast.ts";
 
 test.each([
   [0, "0 ms"],
@@ -17,6 +17,13 @@ test.each([
 test("numbers in a row are told by the first and the last", () => {
   expect(numbered([3, 4, 5, 9, 11, 12])).toBe("numbers 3 to 5, 9, 11 to 12");
   expect(numbered([7])).toBe("number 7");
+});
+
+test("a program that stood still for longer than a piece of work is apart says so", () => {
+  expect(stallNote([AVAILABLE, STRICT])).toBeUndefined();
+  expect(stallNote([AVAILABLE, { ...STRICT, stallMs: 1_234 }])).toContain(
+    "stood still for 1,234 ms at the worst",
+  );
 });
 
 test("a round in which nobody else starts, and which is one before the heal, is told as such", () => {

@@ -51,6 +51,13 @@ describe("a timeline in a terminal", () => {
     ]);
   });
 
+  test("hides nothing of two at once behind a token", () => {
+    const holdings = STRICT.holdings.map((each) => ({ ...each, toMs: 10_000 }));
+    const lanes = drawTimeline({ ...STRICT, holdings }, PLAIN);
+    expect(lanes[4]).toBe(`west-2            ┆         ${"X".repeat(30)}`);
+    expect(lanes[6]).toBe(`east-1       ${"█".repeat(15)}${"X".repeat(30)}`);
+  });
+
   test("says the same in colour, with what ran at once in red", () => {
     const coloured = drawTimeline(AVAILABLE, { ...PLAIN, colour: true });
     expect(coloured.join("\n")).toContain("\u001b[31mXXXXXXXXXXXXX\u001b[39m");

@@ -9,6 +9,8 @@ import { eventually } from "../support/eventually.ts";
 /** What the script runs when it has built the package: these settings have Node find what was built, not the sources. */
 const COMMAND = ["--tsconfig", "tsconfig.build.json", "examples/ap-and-cp/main.ts"];
 const ROUND_MS = 60_000;
+/** Two renewals of a lease are apart by that. */
+const STALL_MS = 650;
 
 describe("the example ap-and-cp", () => {
   let out: string;
@@ -71,9 +73,9 @@ describe("the example ap-and-cp", () => {
       expectTwoThenOne(ap);
       expectNeverTwo(cp);
       // It began where the minority is, so it had to move.
-      const [first, second] = cp.holdings;
+      const [first, ...later] = cp.holdings;
       expect(first).toMatchObject({ node: "east-1", end: "leaseLost" });
-      expect(second?.node).toMatch(/^west-/);
+      expect(later.map(({ node }) => node)).toContainEqual(expect.stringMatching(/^west-/));
       expect(cp.refusals.map(({ node }) => node.slice(0, 5))).toContain("east-");
       // The tokens that were shown are those of the run.
       for (const { token } of cp.holdings) expect(output.text).toContain(`with token ${token}`);
@@ -91,7 +93,9 @@ describe("the example ap-and-cp", () => {
       expect(await ended, output.text).toBe(130);
       expectTwoThenOne(ap);
       expectNeverTwo(cp);
-      expect(cp.holdings).toMatchObject([{ node: "west-1", end: "stillRunning" }]);
+      expect(cp.holdings[0]?.node).toBe("west-1");
+      // A program that stood still for most of a lease may have lost it, partition or not.
+      if (cp.stallMs < STALL_MS) expect(cp.holdings).toMatchObject([{ end: "stillRunning" }]);
     },
     2 * ROUND_MS,
   );

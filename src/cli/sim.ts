@@ -1,20 +1,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { realClock } from "../node/real-clock.ts";
+import type { AnyPlan } from "../sim/any-plan.ts";
 import type { Diagram } from "../sim/diagram.ts";
 import { svgOf } from "../sim/diagram-svg.ts";
-import { type Plan, parsePlan } from "../sim/plan.ts";
 import { reportOf, textOfReport } from "../sim/report.ts";
 import { runMany } from "../sim/run-many.ts";
 import type { Summary } from "../sim/summary.ts";
-import { TIERS } from "../sim/tiers.ts";
-import { runLeaseSeeds, tellLeases } from "./sim/leases.ts";
+import type { Tier } from "../sim/tier.ts";
+import { onTier } from "../sim/tiers.ts";
 import { readOptions, type SimOptions, USAGE, UsageError } from "./sim/options.ts";
 import { isBad, progressLine, summaryText } from "./sim/page.ts";
 import { runShares, serveShare } from "./sim/shares.ts";
 
 /*
- * `npm run sim`: carries out plan after plan of what programs do and what goes wrong, on the core alone or on whole nodes, and
- * looks after each event whether every rule holds. Exit code 1: a rule was broken, or a mark that so many seeds must reach was not.
+ * `npm run sim`: carries out plan after plan of what programs do and what goes wrong, on the core alone, on whole
+ * nodes or on lease servers, and looks after each event whether every rule holds. Exit code 1: a rule was broken, or a mark that so many seeds must reach was not.
  */
 
 /** Exit codes, as shells have them: for a program that was called wrongly, and for one that Ctrl-C ended. */
@@ -30,32 +30,25 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  if (options.isShare) {
-    await serveShare(options, realClock);
-    return 0;
-  }
-  if (options.workload === "leases" && options.seed !== undefined) {
-    const { isBad: isBroken, text } = tellLeases(options.seed);
-    process.stdout.write(`${text}\n`);
-    return isBroken ? 1 : 0;
-  }
-  if (options.plan !== undefined) return runOne(readPlan(options.plan), options);
-  if (options.seed !== undefined) return runOne(TIERS[options.tier].generate(options.seed), options);
-  return runAll(options);
+  return onTier(options.tier, (tier) => carryOut(tier, options));
 }
 
-async function runAll(options: SimOptions): Promise<number> {
+async function carryOut<P extends AnyPlan>(tier: Tier<P>, options: SimOptions): Promise<number> {
+  if (options.isShare) {
+    await serveShare(tier, realClock);
+    return 0;
+  }
+  if (options.plan !== undefined) return runOne(readPlan(options.plan, tier), tier, options);
+  if (options.seed !== undefined) return runOne(tier.generate(options.seed), tier, options);
+  return runAll(tier, options);
+}
+
+async function runAll<P extends AnyPlan>(tier: Tier<P>, options: SimOptions): Promise<number> {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   const { signal } = interrupted;
-  const tier = TIERS[options.tier];
-  const onProgress = progressTeller(options.seeds);
-  const summary =
-    options.workload === "leases"
-      ? await runLeaseSeeds({ ...options, clock: realClock, onProgress, signal })
-      : options.jobs > 1
-        ? await runShares(options, realClock, onProgress, signal)
-        : await runMany({ ...options, clock: realClock, onProgress, signal });
+  const many = { ...options, tier, clock: realClock, onProgress: progressTeller(options.seeds), signal };
+  const summary = await (options.jobs > 1 ? runShares(many) : runMany(many));
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   process.stdout.write(`${options.json ? JSON.stringify(summary, null, 2) : summaryText(summary, tier)}\n`);
   if (signal.aborted) return INTERRUPTED;
@@ -78,30 +71,34 @@ function progressTeller(seeds: number): (summary: Summary) => void {
 }
 
 /** One plan: what became of it, and, if it fails, everything about it. */
-async function runOne(plan: Plan, { tier, json, svg, plan: file }: SimOptions): Promise<number> {
-  const { events, hash, marks, violation } = await TIERS[tier].run(plan);
+async function runOne<P extends AnyPlan>(
+  plan: P,
+  tier: Tier<P>,
+  { json, svg, plan: file }: SimOptions,
+): Promise<number> {
+  const { events, hash, marks, violation } = await tier.run(plan);
   if (violation === undefined) {
     const text = json
-      ? JSON.stringify({ tier, seed: plan.seed, events, hash, marks }, null, 2)
+      ? JSON.stringify({ tier: tier.name, seed: plan.seed, events, hash, marks }, null, 2)
       : `Plan ${plan.seed}: no rule was broken in ${events} events (${hash})`;
     process.stdout.write(`${text}\n`);
     if (svg !== undefined) process.stderr.write(`${svg} was not written: only a run that fails is drawn\n`);
     return 0;
   }
   process.stderr.write(`Rule broken: ${violation.invariant}. Looking for a smaller plan…\n`);
-  const report = await reportOf(plan, TIERS[tier]);
+  const report = await reportOf(plan, tier);
   if (report === undefined) {
     process.stdout.write(`${violation.invariant}: ${violation.seen}\n`);
     return 1;
   }
   if (svg !== undefined) writePicture(svg, report.diagram);
   const { seed, invariant, seen, atMs } = report;
-  const found = { tier, seed, invariant, seen, atMs, plan: report.plan };
+  const found = { tier: tier.name, seed, invariant, seen, atMs, plan: report.plan };
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : textOfReport(report, file)}\n`);
   return 1;
 }
 
-function readPlan(file: string): Plan {
+function readPlan<P extends AnyPlan>(file: string, { parse }: Tier<P>): P {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -109,9 +106,9 @@ function readPlan(file: string): Plan {
     throw new UsageError(`--plan cannot be read: ${messageOf(error)}`);
   }
   try {
-    return parsePlan(text);
+    return parse(text);
   } catch (error) {
-    throw new UsageError(`${file} is no plan: ${messageOf(error)}`);
+    throw new UsageError(`${file} is no plan that could be run: ${messageOf(error)}`);
   }
 }
 

@@ -15,11 +15,11 @@ const LANE_STYLES = {
 } as const;
 
 /** The diagram as a picture: a whole SVG file. */
-export function svgOf({ places, rows, leftOut, lanes, broken }: Diagram): string {
+export function svgOf({ places, rows, leftOut, headOf, lanes, broken }: Diagram): string {
   const xOf = (place: number): number => LEFT + places.indexOf(place) * LANE_WIDTH;
   const wordsX = LEFT + places.length * LANE_WIDTH;
   const height = TOP + (rows.length + 2) * ROW_HEIGHT;
-  const heads = places.map((place) => text(xOf(place), TOP - 14, `n${place}`, 'text-anchor="middle"'));
+  const heads = places.map((place) => text(xOf(place), TOP - 14, headOf(place), 'text-anchor="middle"'));
   const before = leftOut > 0 ? [text(wordsX, TOP - 14, `… ${leftOut} rows before these`)] : [];
   const body = rows.map((row, index) => {
     const y = TOP + index * ROW_HEIGHT;

@@ -1,6 +1,5 @@
-import { Lanes, type Shorten, shorten } from "./lanes.ts";
+import { type Lanes, type Shorten, shorten } from "./lanes.ts";
 import type { TraceLine } from "./machine/telling.ts";
-import type { Plan } from "./plan.ts";
 import type { Broken } from "./run.ts";
 
 /** What a person reads in one go. */
@@ -24,22 +23,34 @@ export interface Diagram {
   readonly rows: readonly Row[];
   /** Rows before the first, for which there was no room. */
   readonly leftOut: number;
+  /** What stands above a lane. */
+  readonly headOf: (place: number) => string;
   readonly lanes: Lanes;
   readonly broken: Broken;
 }
 
-/** What matters to whatever is looked into. */
-const LIFE = new Set(["fault", "ended"]);
-/** What is said and heard all the time while somebody is away. */
-const PROBES = ["noResponders", "rumour"];
-const LIFE_INPUTS = ["start", "busDisconnected", "busConnected"];
+/** How runs of a kind of plan are drawn. */
+export interface Legend<P> {
+  readonly headOf: (place: number) => string;
+  readonly lanesOf: (lines: readonly TraceLine[], plan: P) => Lanes;
+  /** Whether the line matters to whatever is looked into. */
+  readonly isLife: (line: TraceLine) => boolean;
+  /** Whether it is one of those that come again and again, and say nothing about names. */
+  readonly isNoise: (line: TraceLine) => boolean;
+}
 
-/** The part of a run that its failure is about, as a space-time diagram: a lane for each node, time downwards. */
-export function drawDiagram(lines: readonly TraceLine[], plan: Plan, broken: Broken): Diagram {
+/** The part of a run that its failure is about, as a space-time diagram: a lane for each place, time downwards. */
+export function drawDiagram<P>(
+  lines: readonly TraceLine[],
+  plan: P,
+  legend: Legend<P>,
+  broken: Broken,
+): Diagram {
+  const { headOf, lanesOf } = legend;
   const short = shorten(lines);
   const subjects = subjectsOf(lines, broken.seen);
-  const chosen = lines.filter((line) => isOfInterest(line, subjects));
-  const rows = merged(chosen.map((line) => rowOf(line, short)));
+  const chosen = lines.filter((line) => isOfInterest(line, subjects, legend));
+  const rows = merged(chosen.map((line) => rowOf(line, short, headOf)));
   const shown = rows.slice(-MOST_ROWS);
   const places = [...new Set(lines.map(({ place }) => place).filter((place) => place >= 0))].sort(
     (left, right) => left - right,
@@ -48,14 +59,15 @@ export function drawDiagram(lines: readonly TraceLine[], plan: Plan, broken: Bro
     places,
     rows: shown,
     leftOut: rows.length - shown.length,
-    lanes: new Lanes(lines, plan),
+    headOf,
+    lanes: lanesOf(lines, plan),
     broken: { ...broken, seen: short(broken.seen) },
   };
 }
 
 /** As text: `●` happens there, `▶` arrives, `✗` is lost on the way. `▒` stands still, `┊` has no bus. */
-export function textOf({ places, rows, leftOut, lanes, broken }: Diagram): string {
-  const head = `${"ms".padStart(TIME_WIDTH)}  ${places.map((place) => `n${place}`.padEnd(LANE_WIDTH)).join("")}`;
+export function textOf({ places, rows, leftOut, headOf, lanes, broken }: Diagram): string {
+  const head = `${"ms".padStart(TIME_WIDTH)}  ${places.map((place) => headOf(place).padEnd(LANE_WIDTH)).join("")}`;
   const body = rows.map((row) => {
     const cells = places.map((place) => lanes.stateAt(place, row.atMs));
     const times = row.times > 1 ? ` (${row.times} times)` : "";
@@ -94,17 +106,20 @@ function subjectsOf(lines: readonly TraceLine[], seen: string): ReadonlySet<stri
   return new Set(subjects);
 }
 
-function isOfInterest(line: TraceLine, subjects: ReadonlySet<string>): boolean {
-  if (LIFE.has(line.kind) || line.kind === "nodeEvent") return true;
-  if (line.kind === "input" && LIFE_INPUTS.some((kind) => line.text.startsWith(kind))) return true;
-  if (PROBES.some((kind) => line.text.startsWith(kind))) return false;
+function isOfInterest(
+  line: TraceLine,
+  subjects: ReadonlySet<string>,
+  { isLife, isNoise }: Pick<Legend<never>, "isLife" | "isNoise">,
+): boolean {
+  if (isLife(line)) return true;
+  if (isNoise(line)) return false;
   if (line.about.some((one) => subjects.has(one))) return true;
   return subjects.size === 0 && (line.kind === "lost" || line.kind === "receive" || line.kind === "input");
 }
 
-function rowOf({ atMs, place, kind, text, from }: TraceLine, short: Shorten): Row {
+function rowOf({ atMs, place, kind, text, from }: TraceLine, short: Shorten, headOf: Diagram["headOf"]): Row {
   const isMessage = kind === "receive" || kind === "lost";
-  const way = isMessage ? `n${from} → n${place}  ` : "";
+  const way = isMessage ? `${headOf(from ?? -1)} → ${headOf(place)}  ` : "";
   const what = kind === "fault" ? `fault: ${text}` : kind === "lost" ? `${text}, lost` : text;
   return {
     atMs,

@@ -10,8 +10,13 @@ interface Span {
   readonly untilMs: number;
 }
 
-/** How each node was at each time. */
-export class Lanes {
+/** How each place was at each time. */
+export interface Lanes {
+  stateAt(place: number, atMs: number): LaneState;
+}
+
+/** Of the nodes of a cluster. */
+export class ClusterLanes implements Lanes {
   readonly #lives: readonly Span[];
   readonly #spans: readonly Span[];
 

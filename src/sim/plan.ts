@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CLUSTER, parseAs } from "./any-plan.ts";
 
 /**
  * Everything that a simulated run does, as plain JSON: who is there, how time and the network behave, what is asked for and
@@ -174,9 +175,7 @@ export const planSchema = z.object({
 });
 export type Plan = z.infer<typeof planSchema>;
 
-/** @throws SyntaxError when it is no JSON; Error saying what is wrong where when it is no plan */
+/** @throws SyntaxError when it is no JSON; Error saying what is wrong where when it is no such plan */
 export function parsePlan(text: string): Plan {
-  const read = planSchema.safeParse(JSON.parse(text));
-  if (read.success) return read.data;
-  throw new Error(z.prettifyError(read.error));
+  return parseAs(text, planSchema, CLUSTER);
 }

@@ -1,17 +1,18 @@
 import type { Clock } from "../kernel/clock.ts";
+import type { AnyPlan } from "./any-plan.ts";
 import { type Summary, Tally } from "./summary.ts";
-import { TIERS, type TierName } from "./tiers.ts";
+import type { Tier } from "./tier.ts";
 
 /** How often progress is told, and the event loop let in: for Ctrl-C, and for word from other OS processes. */
 const BREATH_MS = 250;
 
-export interface ManyOptions {
+export interface ManyOptions<P extends AnyPlan> {
   /** The number of the first seed. */
   readonly from: number;
   readonly seeds: number;
   /** Every so many-th seed only: the others are another process's share. */
   readonly stride?: number | undefined;
-  readonly tier: TierName;
+  readonly tier: Tier<P>;
   /** The real one, of whoever calls. */
   readonly clock: Clock;
   readonly onProgress?: ((summary: Summary) => void) | undefined;
@@ -25,9 +26,9 @@ export function seedName(number: number): string {
 }
 
 /** Runs plan after plan. */
-export async function runMany(options: ManyOptions): Promise<Summary> {
+export async function runMany<P extends AnyPlan>(options: ManyOptions<P>): Promise<Summary> {
   const { from, seeds, stride = 1, tier, clock, onProgress, signal } = options;
-  const { run, generate, expectedMarks } = TIERS[tier];
+  const { run, generate, expectedMarks } = tier;
   const tally = new Tally(expectedMarks);
   const begunMs = clock.now().monotonicMs;
   let breathMs = begunMs;

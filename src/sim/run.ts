@@ -5,7 +5,7 @@ import type { Invariant } from "./invariant.ts";
 import { INVARIANTS } from "./invariants/all.ts";
 import type { TraceLine } from "./machine/telling.ts";
 import { World } from "./machine/world.ts";
-import type { Fault, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { Violation } from "./violation.ts";
 
 /** What is given to come to rest: detection by silence, a bus that was away, and a caller's patience, one after another. */
@@ -31,9 +31,10 @@ export interface RunResult {
   /** Equal for equal runs. */
   readonly hash: string;
   readonly marks: readonly string[];
-  readonly injected: ReadonlyMap<Fault["kind"], number>;
+  /** How often each kind of fault was injected. */
+  readonly injected: ReadonlyMap<string, number>;
   /** The kinds of fault that somebody felt. */
-  readonly effective: ReadonlySet<Fault["kind"]>;
+  readonly effective: ReadonlySet<string>;
   readonly violation: Broken | undefined;
 }
 

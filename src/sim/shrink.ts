@@ -1,58 +1,73 @@
-import { movedDown, withoutAbsent } from "./places.ts";
-import type { Plan } from "./plan.ts";
+import type { AnyPlan } from "./any-plan.ts";
 import type { RunResult } from "./run.ts";
-import type { Run } from "./tiers.ts";
+import type { Run } from "./tier.ts";
 
 /** Runs that a shrinking may take. A run of a failing plan is cut short by its failure: this is half a minute at most. */
 const MOST_RUNS = 1_500;
 
 /** A plan that fails by the same rule, and from which nothing more could be taken. */
-export interface Shrunk {
-  readonly plan: Plan;
+export interface Shrunk<P extends AnyPlan> {
+  readonly plan: P;
   readonly result: RunResult;
   readonly runs: number;
 }
 
-/** A plan to try in place of another. */
-type Change = (plan: Plan) => Plan | undefined;
+/** A plan to try in place of another. Undefined: it is as simple already. */
+export type Change<P extends AnyPlan> = (plan: P) => P | undefined;
+
+/** What may be tried on plans of a kind, besides leaving out faults and operations. */
+export interface Simpler<P extends AnyPlan> {
+  /** One after the other, as they stand. */
+  readonly changes: readonly Change<P>[];
+  /** Plans in which who is needed has moved to a lower place, so that others can be left out. */
+  readonly movedDown: (plan: P) => readonly P[];
+  /** In place of this fault: the first that fails alike is taken. */
+  readonly faults: (fault: P["faults"][number]) => readonly P["faults"][number][];
+  readonly operations: (operation: P["operations"][number]) => readonly P["operations"][number][];
+}
+
+export interface ShrinkOptions<P extends AnyPlan> {
+  readonly run: Run<P>;
+  readonly simpler: Simpler<P>;
+  readonly mostRuns?: number | undefined;
+}
 
 /**
  * Takes away whatever the failure does not need: faults and operations by halves first, then one by one; nodes, processes,
  * durations, delays. As long as anything goes, it begins again. Undefined: the plan does not fail.
  */
-export async function shrink(
-  failing: Plan,
-  run: Run,
-  mostRuns: number = MOST_RUNS,
-): Promise<Shrunk | undefined> {
+export async function shrink<P extends AnyPlan>(
+  failing: P,
+  { run, simpler, mostRuns = MOST_RUNS }: ShrinkOptions<P>,
+): Promise<Shrunk<P> | undefined> {
   const first = await run(failing);
   if (first.violation === undefined) return undefined;
   const attempt = new Attempt(failing, first, run, mostRuns);
-  let before: Plan;
+  let before: P;
   do {
     before = attempt.plan;
     await attempt.endEarly();
     await attempt.thin("faults");
     await attempt.thin("operations");
-    for (const change of SIMPLER) await attempt.try(change);
-    await attempt.closeUp();
-    await attempt.simplifyEach("faults", simplerFault);
-    await attempt.simplifyEach("operations", simplerOperation);
+    for (const change of simpler.changes) await attempt.try(change);
+    await attempt.closeUp(simpler.movedDown);
+    await attempt.simplifyEach("faults", simpler.faults);
+    await attempt.simplifyEach("operations", simpler.operations);
   } while (attempt.plan !== before && attempt.mayGoOn);
   return { plan: attempt.plan, result: attempt.result, runs: attempt.runs };
 }
 
 /** The smallest plan so far. */
-class Attempt {
+class Attempt<P extends AnyPlan> {
   runs = 1;
   readonly #invariant: string;
-  readonly #run: Run;
+  readonly #run: Run<P>;
   readonly #mostRuns: number;
 
   constructor(
-    public plan: Plan,
+    public plan: P,
     public result: RunResult,
-    run: Run,
+    run: Run<P>,
     mostRuns: number,
   ) {
     this.#invariant = result.violation?.invariant ?? "";
@@ -65,7 +80,7 @@ class Attempt {
   }
 
   /** Another failure than the one that is looked into does not count. */
-  async try(change: Change): Promise<boolean> {
+  async try(change: Change<P>): Promise<boolean> {
     const smaller = change(this.plan);
     if (smaller === undefined || !this.mayGoOn) return false;
     this.runs += 1;
@@ -101,98 +116,46 @@ class Attempt {
   }
 
   /** Nodes can only be taken from the end: who is needed there moves down. */
-  async closeUp(): Promise<void> {
+  async closeUp(movedDown: Simpler<P>["movedDown"]): Promise<void> {
     for (const moved of movedDown(this.plan)) if (await this.try(() => moved)) return;
   }
 
   async simplifyEach<K extends "faults" | "operations">(
     what: K,
-    simpler: (each: Plan[K][number]) => readonly Plan[K][number][],
+    simpler: (each: P[K][number]) => readonly P[K][number][],
   ): Promise<void> {
     for (let index = 0; index < this.plan[what].length; index += 1) {
-      const each = this.plan[what][index] as Plan[K][number];
-      for (const other of simpler(each)) {
-        const list = (this.plan[what] as Plan[K][number][]).map((one, at) => (at === index ? other : one));
+      for (const other of simpler(this.plan[what][index] as P[K][number])) {
+        const list = this.plan[what].map((one, at) => (at === index ? other : one));
         if (await this.try((plan) => ({ ...plan, [what]: list }))) break;
       }
     }
   }
 }
 
-function without(plan: Plan, what: "faults" | "operations", start: number, size: number): Plan {
+function without<P extends AnyPlan>(plan: P, what: "faults" | "operations", start: number, size: number): P {
   const keep = (_: unknown, index: number): boolean => index < start || index >= start + size;
-  return what === "faults"
-    ? { ...plan, faults: plan.faults.filter(keep) }
-    : { ...plan, operations: plan.operations.filter(keep) };
+  return { ...plan, [what]: plan[what].filter(keep) };
 }
 
-/** Nodes are taken from the end: the places of the others stay what they are. */
-const SIMPLER: readonly Change[] = [
-  (plan) => (plan.nodes > 1 ? withNodes(plan, Math.ceil(plan.nodes / 2)) : undefined),
-  (plan) => (plan.nodes > 1 ? withNodes(plan, plan.nodes - 1) : undefined),
-  withoutAbsent,
-  (plan) => (plan.processes > 1 ? { ...plan, processes: 1 } : undefined),
-  (plan) => (plan.processes > 1 ? { ...plan, processes: plan.processes - 1 } : undefined),
-  (plan) => (plan.turnMs[1] > 0 ? { ...plan, turnMs: [0, 0] } : undefined),
-  (plan) => (plan.resolverMs[1] > 0 ? { ...plan, resolverMs: [0, 0] } : undefined),
-  (plan) => (plan.resolver === "oldest" ? undefined : { ...plan, resolver: "oldest" }),
-  (plan) => (plan.delayMs[1] > 1 ? { ...plan, delayMs: [1, 1] } : undefined),
-  (plan) => (plan.delayMs[1] > 10 ? { ...plan, delayMs: [plan.delayMs[0], 10] } : undefined),
-  (plan) => restAt(plan, lastOf(plan)),
-  (plan) => restAt(plan, Math.ceil((lastOf(plan) + plan.restAtMs) / 2)),
-];
-
-function withNodes(plan: Plan, nodes: number): Plan {
-  const isThere = (each: object): boolean =>
-    ["node", "owner", "watched", "from", "to"].every((role) => {
-      const place: unknown = (each as Readonly<Record<string, unknown>>)[role];
-      return typeof place !== "number" || place < nodes || place >= plan.nodes;
-    });
-  return {
-    ...plan,
-    nodes,
-    operations: plan.operations.filter(isThere),
-    faults: plan.faults.filter(isThere).map((fault) => {
-      if (fault.kind !== "cut") return fault;
-      const sides = fault.sides.map((side) => side.filter((place) => place < nodes || place >= plan.nodes));
-      return { ...fault, sides: sides.filter((side) => side.length > 0) };
-    }),
-  };
-}
-
-function restAt(plan: Plan, restAtMs: number): Plan | undefined {
+/** Everything comes to rest this early. */
+export function restAt<P extends AnyPlan>(plan: P, restAtMs: number): P | undefined {
   return restAtMs < plan.restAtMs ? { ...plan, restAtMs } : undefined;
 }
 
 /** When the last thing that was planned is over. */
-function lastOf({ operations, faults }: Plan): number {
-  const ends = faults.map((fault) => fault.atMs + ("forMs" in fault ? fault.forMs : 0));
+export function lastOf({ operations, faults }: AnyPlan): number {
+  const ends = faults.map((fault) => fault.atMs + forOf(fault));
   return Math.max(0, ...operations.map(({ atMs }) => atMs), ...ends) + 1;
 }
 
-function simplerFault(fault: Plan["faults"][number]): Plan["faults"][number][] {
-  const simpler: Plan["faults"][number][] = [];
-  if ("forMs" in fault && fault.forMs > 1) {
-    simpler.push({ ...fault, forMs: Math.floor(fault.forMs / 4) });
-    simpler.push({ ...fault, forMs: Math.floor((fault.forMs * 3) / 4) });
-  }
-  if (fault.kind === "disconnect" && fault.noticeMs > 0) simpler.push({ ...fault, noticeMs: 0 });
-  if (fault.kind === "busRestart" && fault.spreadMs > 0) simpler.push({ ...fault, spreadMs: 0 });
-  if (fault.kind === "cut" && fault.blackHole) simpler.push({ ...fault, blackHole: false });
-  return simpler;
+/** The same for less long. Nothing that is over at once is shorter. */
+export function shorter<T extends object>(fault: T): readonly T[] {
+  const forMs = forOf(fault);
+  if (forMs <= 1) return [];
+  return [Math.floor(forMs / 4), Math.floor((forMs * 3) / 4)].map((less) => ({ ...fault, forMs: less }));
 }
 
-function simplerOperation(operation: Plan["operations"][number]): Plan["operations"][number][] {
-  const simpler: Plan["operations"][number][] = [];
-  if ("process" in operation && operation.process > 0) simpler.push({ ...operation, process: 0 });
-  if (operation.kind === "monitor" && operation.forMs > 0) simpler.push({ ...operation, forMs: 0 });
-  if ("times" in operation && operation.times > 1) {
-    simpler.push({ ...operation, times: 1 });
-    simpler.push({ ...operation, times: Math.ceil(operation.times / 2) });
-  }
-  if (operation.kind === "crowd" && operation.groups > 1)
-    simpler.push({ ...operation, groups: Math.floor(operation.groups / 2) });
-  if (operation.kind === "register" && operation.owner !== operation.node)
-    simpler.push({ ...operation, owner: operation.node });
-  return simpler;
+function forOf(fault: object): number {
+  return "forMs" in fault && typeof fault.forMs === "number" ? fault.forMs : 0;
 }

@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
-import { isTier, TIERS, type TierName } from "../../sim/tiers.ts";
+import { LEASES, WORKLOADS } from "../../sim/any-plan.ts";
+import { DEPTHS, type TierName } from "../../sim/tiers.ts";
 
 export const USAGE = `npm run sim -- [options]
 
   --seeds N      how many seeds to run (default 1000)
   --from N       the number of the first (default 0)
-  --workload W   cluster, or leases: the lease servers of strict names (default cluster)
-  --tier NAME    ${Object.keys(TIERS).join(" or ")} (default machine)
+  --workload W   cluster, or leases: what strict names stand on (default cluster)
+  --tier NAME    of the cluster: ${DEPTHS.join(" or ")} (default ${DEPTHS[0]})
   --seed S       runs one seed, by its name (s8399), and reports on it if it fails
   --plan FILE    runs one plan, and reports on it if it fails
   --svg FILE     with --seed or --plan: draws the failing run into this file
@@ -15,13 +16,9 @@ export const USAGE = `npm run sim -- [options]
 
 Ctrl-C ends it with the summary so far.`;
 
-const WORKLOADS = ["cluster", "leases"] as const;
-export type Workload = (typeof WORKLOADS)[number];
-
 export interface SimOptions {
   readonly seeds: number;
   readonly from: number;
-  readonly workload: Workload;
   readonly tier: TierName;
   readonly seed: string | undefined;
   readonly plan: string | undefined;
@@ -50,12 +47,9 @@ export class UsageError extends Error {}
 export function readOptions(argv: readonly string[]): SimOptions | undefined {
   const values = parse(argv);
   if (values.help) return undefined;
-  const { tier, seed, plan, svg, json, share } = values;
-  const workload = WORKLOADS.find((known) => known === values.workload);
-  if (workload === undefined) throw usage(`no workload is called ${JSON.stringify(values.workload)}`);
-  if (workload === "leases" && (plan !== undefined || svg !== undefined || values.jobs !== undefined))
-    throw usage("--workload leases goes with --seeds, --from, --seed and --json");
-  if (!isTier(tier)) throw usage(`no tier is called ${JSON.stringify(tier)}`);
+  const { seed, plan, svg, json, share } = values;
+  const tier = readTier(values.workload, values.tier);
+  if (seed === "") throw usage('--seed is "": the name of a seed, such as s8399, is right');
   if (svg !== undefined && seed === undefined && plan === undefined)
     throw usage("--svg draws one run: --seed or --plan says which");
   if (seed !== undefined && plan !== undefined)
@@ -67,7 +61,6 @@ export function readOptions(argv: readonly string[]): SimOptions | undefined {
     seeds: readNumber("seeds", values.seeds, DEFAULT_SEEDS, 1, MOST_SEEDS),
     from: readNumber("from", values.from, 0, 0, MOST_SEEDS),
     jobs: readNumber("jobs", values.jobs, 1, 1, MOST_JOBS),
-    workload,
     tier,
     seed,
     plan,
@@ -84,7 +77,7 @@ function parse(argv: readonly string[]) {
       seeds: { type: "string" },
       from: { type: "string" },
       workload: { type: "string", default: "cluster" },
-      tier: { type: "string", default: "machine" },
+      tier: { type: "string" },
       seed: { type: "string" },
       plan: { type: "string" },
       svg: { type: "string" },
@@ -99,6 +92,18 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw usage(error instanceof Error ? error.message : String(error));
   }
+}
+
+function readTier(workload: string, depth: string | undefined): TierName {
+  if (!WORKLOADS.some((known) => known === workload))
+    throw usage(`no workload is called ${JSON.stringify(workload)}: ${WORKLOADS.join(" or ")} is right`);
+  if (workload === LEASES && depth !== undefined)
+    throw usage("--tier is for the cluster: --workload leases has no tiers");
+  if (workload === LEASES) return "leases";
+  const tier = DEPTHS.find((known) => known === (depth ?? DEPTHS[0]));
+  if (tier === undefined)
+    throw usage(`no tier is called ${JSON.stringify(depth)}: ${DEPTHS.join(" or ")} is right`);
+  return tier;
 }
 
 function readNumber(

@@ -1,6 +1,6 @@
 import { replayOf } from "../../sim/report.ts";
 import type { Summary } from "../../sim/summary.ts";
-import type { Tier } from "../../sim/tiers.ts";
+import type { Terms } from "../../sim/tier.ts";
 
 /** Failing seeds that are printed; all that were kept stand in the JSON. */
 const SHOWN = 10;
@@ -17,12 +17,13 @@ export function failedOf({ failures }: Summary): number {
 }
 
 /** Whether the run shows that something is wrong: a rule broken, or so tame a weather that rules went untried. */
-export function isBad(summary: Summary, { seedsForAllMarks }: Tier): boolean {
+export function isBad(summary: Summary, { seedsForAllMarks }: Terms): boolean {
   return failedOf(summary) > 0 || (summary.seeds >= seedsForAllMarks && summary.unreached.length > 0);
 }
 
 /** The whole summary, for a person. */
-export function summaryText(summary: Summary, { name, seedsForAllMarks }: Tier): string {
+export function summaryText(summary: Summary, tier: Terms): string {
+  const { seedsForAllMarks } = tier;
   const { seeds, events, elapsedMs, seedsPerSecond, faults, marks, unreached } = summary;
   const each = seeds > 0 ? Math.round(events / seeds) : 0;
   const lines = [
@@ -43,12 +44,12 @@ export function summaryText(summary: Summary, { name, seedsForAllMarks }: Tier):
     seeds < seedsForAllMarks && unreached.length > 0
       ? `(they are only asked of ${seedsForAllMarks} seeds or more)`
       : "",
-    ...violations(summary, name),
+    ...violations(summary, tier),
   ];
   return lines.filter((line, index) => line !== "" || lines[index - 1] !== "").join("\n");
 }
 
-function violations(summary: Summary, tier: string): readonly string[] {
+function violations(summary: Summary, tier: Terms): readonly string[] {
   const failed = failedOf(summary);
   if (failed === 0) return ["no rule was broken"];
   return [

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Clock } from "../../kernel/clock.ts";
+import type { AnyPlan } from "../../sim/any-plan.ts";
 import { runMany } from "../../sim/run-many.ts";
 import { type Summary, Tally } from "../../sim/summary.ts";
-import { TIERS } from "../../sim/tiers.ts";
-import type { SimOptions } from "./options.ts";
+import type { Terms, Tier } from "../../sim/tier.ts";
 
 /** What a process with a share is told. */
 interface Share {
@@ -18,17 +18,23 @@ interface Word {
   readonly summary: Summary;
 }
 
+export interface SharesOptions {
+  readonly jobs: number;
+  readonly from: number;
+  readonly seeds: number;
+  readonly tier: Terms;
+  readonly clock: Clock;
+  readonly onProgress: (summary: Summary) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Runs the seeds in OS processes of their own: one after another in turn goes to each, for some plans take longer. */
-export async function runShares(
-  { jobs, from, seeds, tier }: SimOptions,
-  clock: Clock,
-  onProgress: (summary: Summary) => void,
-  signal: AbortSignal,
-): Promise<Summary> {
+export async function runShares(options: SharesOptions): Promise<Summary> {
+  const { jobs, from, seeds, tier, clock, onProgress, signal } = options;
   const begunMs = clock.now().monotonicMs;
   const latest = new Map<number, Summary>();
   const together = (): Summary => {
-    const tally = new Tally(TIERS[tier].expectedMarks);
+    const tally = new Tally(tier.expectedMarks);
     for (const summary of latest.values()) tally.addSummary(summary);
     return tally.summary(clock.now().monotonicMs - begunMs);
   };
@@ -45,13 +51,13 @@ export async function runShares(
 
 function runShare(
   share: Share,
-  tier: string,
+  { options }: Terms,
   signal: AbortSignal,
   hear: (summary: Summary) => void,
 ): Promise<void> {
   const program = process.argv[1] ?? "";
   // Of its own group: Ctrl-C reaches it through the process that adds the shares up, which wants to hear its last word.
-  const child = fork(program, ["--share", "--tier", tier], { detached: true });
+  const child = fork(program, ["--share", ...options], { detached: true });
   const stop = (): void => {
     if (child.connected) child.send("stop");
   };
@@ -72,7 +78,7 @@ function end(child: ChildProcess, forget: () => void): void {
 }
 
 /** The other end: runs the share that it is told, until it is done, or told to stop, or alone. */
-export async function serveShare({ tier }: SimOptions, clock: Clock): Promise<void> {
+export async function serveShare<P extends AnyPlan>(tier: Tier<P>, clock: Clock): Promise<void> {
   const ended = new AbortController();
   const share = await new Promise<Share>((resolve) => {
     process.on("message", (word: Share | "stop") => (word === "stop" ? ended.abort() : resolve(word)));

@@ -3,14 +3,19 @@ import { QuorumMachine } from "../../lease/quorum/machine.ts";
 import type { LeaseEffect, LeaseInput } from "../../lease/quorum/types.ts";
 import type { LeaseSettings } from "../../lease/settings.ts";
 import { LocalClock } from "../machine/local-clock.ts";
+import type { LeaseFault } from "./plan.ts";
 
 export interface SimLeaseNodeOptions {
+  /** Who comes when it has crashed has the same. */
+  readonly place: number;
   readonly owner: string;
   readonly clock: Clock;
   readonly servers: number;
   readonly settings: LeaseSettings;
   carryOut(node: SimLeaseNode, effect: LeaseEffect): void;
   stepped(node: SimLeaseNode): void;
+  /** A fault has made a difference. */
+  felt(kind: LeaseFault["kind"]): void;
 }
 
 const GRAIN_MS = 0.001;
@@ -18,6 +23,7 @@ const GRAIN_MS = 0.001;
 /** One node of a simulated world, as far as leases go: the machine, its clock and its timer. */
 export class SimLeaseNode {
   readonly owner: string;
+  readonly place: number;
   readonly clock: LocalClock;
   readonly machine: QuorumMachine;
   readonly #options: SimLeaseNodeOptions;
@@ -31,6 +37,7 @@ export class SimLeaseNode {
 
   constructor(options: SimLeaseNodeOptions) {
     this.owner = options.owner;
+    this.place = options.place;
     this.#options = options;
     this.clock = new LocalClock(options.clock);
     this.machine = new QuorumMachine(options);
@@ -60,6 +67,7 @@ export class SimLeaseNode {
 
   feed(input: LeaseInput): void {
     if (!this.#isAlive) return;
+    if (this.isPaused) this.#options.felt(this.isSuspended ? "suspend" : "pause");
     this.#inputs.push(input);
     this.#run();
   }
@@ -110,6 +118,7 @@ export class SimLeaseNode {
   #run(): void {
     if (this.#isStepping || this.isPaused) return;
     this.#isStepping = true;
+    if (this.clock.isDrifting) this.#options.felt("drift");
     for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
       for (const effect of this.machine.step(input, this.clock.now())) this.#options.carryOut(this, effect);
       this.#options.stepped(this);

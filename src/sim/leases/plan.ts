@@ -1,256 +1,109 @@
-import { SeededRandom } from "../../kernel/random.ts";
-import type { LeaseSettings } from "../../lease/settings.ts";
-import { Draw } from "../draw.ts";
-
-/** Something a program does. Nodes are named by their place: later ones come when others crash. */
-export type LeaseOperation = { readonly atMs: number; readonly node: number; readonly name: string } & (
-  | { readonly kind: "acquire"; readonly wait: boolean; readonly timeoutMs: number; readonly holdMs: number }
-  | { readonly kind: "lookup"; readonly timeoutMs: number }
-);
-
-/** Something that goes wrong, and ends after a while. */
-export type LeaseFault = { readonly atMs: number; readonly forMs: number } & (
-  | { readonly kind: "cut" | "mute" | "late"; readonly node: number; readonly server: number }
-  | { readonly kind: "slow"; readonly node: number; readonly server: number; readonly byMs: number }
-  | { readonly kind: "break"; readonly node: number; readonly server: number }
-  | { readonly kind: "pause" | "crash" | "suspend"; readonly node: number }
-  | { readonly kind: "deaf"; readonly node: number; readonly other: number }
-  | { readonly kind: "serverPause"; readonly server: number }
-  | { readonly kind: "restart"; readonly server: number; readonly data: "kept" | "older" | "lost" | "wiped" }
-  | { readonly kind: "serverStep"; readonly server: number; readonly byMs: number }
-  | { readonly kind: "step"; readonly node: number; readonly byMs: number }
-  | { readonly kind: "drift"; readonly node: number; readonly rate: number }
-);
-
-export interface LeasePlan {
-  readonly seed: string;
-  readonly servers: number;
-  readonly nodes: number;
-  readonly settings: LeaseSettings;
-  readonly delayMs: readonly [number, number];
-  /** Whether clocks keep to the bound that leases count on. If not, two may hold a name; tokens must tell them apart. */
-  readonly areClocksSound: boolean;
-  readonly operations: readonly LeaseOperation[];
-  readonly faults: readonly LeaseFault[];
-  /** From here on nothing goes wrong, and nothing new is asked. */
-  readonly restAtMs: number;
-}
-
-/** Short, so that many ttls go by in one run. */
-const SETTINGS: LeaseSettings = { ttlMs: 1_000, clockRateBound: 0.02, serverStepMs: 40 };
-const NAMES = ["x", "y", "z"];
-/** A server that has lost its data is to be well again before another one does: longer than it keeps out. */
-const BETWEEN_LOSSES_MS = 2_600;
-
-export function generateLeases(seed: string): LeasePlan {
-  const random = new SeededRandom(`leases ${seed}`);
-  const shape = new Draw(random.fork("shape"));
-  const servers = shape.pick([3, 3, 3, 5]);
-  const nodes = shape.between(2, 4);
-  const areClocksSound = shape.chance(0.8);
-  const restAtMs = shape.between(4_000, 12_000);
-  const common = { servers, nodes, restAtMs };
-  const draw = new Draw(random.fork("faults"));
-  const kinds = KINDS.filter(() => shape.chance(0.45));
-  const faults = Array.from({ length: shape.between(0, 14) }, () =>
-    drawFault(draw, kinds, common, areClocksSound),
-  );
-  const losses = shape.chance(0.5) ? drawLosses(new Draw(random.fork("losses")), common) : [];
-  const names = NAMES.slice(0, shape.between(1, NAMES.length));
-  const race = drawRace(new Draw(random.fork("race")), losses, names, common);
-  const slow = areClocksSound ? [] : drawSlowClock(new Draw(random.fork("clock")), names, common);
-  const operations = drawOperations(new Draw(random.fork("operations")), common, names);
-  return {
-    ...{ seed, servers, nodes, areClocksSound, restAtMs, settings: SETTINGS },
-    delayMs: [0.1, shape.pick([1, 5, 20, 40])],
-    operations: [...operations, ...race.operations, ...slow.filter(isOperation)].sort(
-      (left, right) => left.atMs - right.atMs,
-    ),
-    faults: [...faults.flat(), ...losses, ...race.faults, ...slow.filter(isFault)],
-  };
-}
-
-type Shape = Pick<LeasePlan, "servers" | "nodes" | "restAtMs">;
-
-const KINDS = [
-  ...["cut", "mute", "late", "slow", "break", "pause", "crash", "suspend", "deaf"],
-  ...["serverPause", "serverStep", "step", "drift", "isolate", "fade"],
-] as const;
-
-function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: readonly string[]): LeaseOperation[] {
-  return Array.from({ length: draw.between(10, 60) }, (): LeaseOperation => {
-    const common = {
-      atMs: draw.between(0, restAtMs),
-      node: draw.between(0, nodes + 1),
-      name: draw.pick(names),
-      timeoutMs: draw.between(50, 3_000),
-    };
-    if (draw.chance(0.4)) return { ...common, kind: "lookup" };
-    const holdMs = draw.chance(0.3) ? 100_000 : draw.between(1, 2_000);
-    return { ...common, kind: "acquire", wait: draw.chance(0.5), holdMs };
-  }).sort((left, right) => left.atMs - right.atMs);
-}
-
-function drawFault(
-  draw: Draw,
-  kinds: readonly (typeof KINDS)[number][],
-  { nodes, restAtMs, servers }: Shape,
-  areClocksSound: boolean,
-): LeaseFault[] {
-  if (kinds.length === 0) return [];
-  const { clockRateBound: bound, serverStepMs, ttlMs } = SETTINGS;
-  const kind = draw.pick(kinds);
-  const [node, other, server] = [
-    draw.between(0, nodes - 1),
-    draw.between(0, nodes - 1),
-    draw.between(0, servers - 1),
-  ];
-  const at = { atMs: draw.between(0, restAtMs), forMs: draw.between(10, draw.pick([200, 1_500, 4_000])) };
-  switch (kind) {
-    case "cut":
-    case "mute":
-    case "late":
-    case "break":
-      return [{ kind, ...at, node, server }];
-    case "slow":
-      return [{ kind, ...at, node, server, byMs: draw.between(5, 150) }];
-    case "pause":
-    case "crash":
-    case "suspend":
-      return [{ kind, ...at, node }];
-    case "deaf":
-      return [{ kind, ...at, node, other }];
-    case "serverPause":
-      return [{ kind, ...at, server }];
-    case "isolate":
-      return Array.from(
-        { length: servers },
-        (_, index): LeaseFault => ({ kind: "cut", ...at, node, server: index }),
-      );
-    // Farther and farther away, and gone.
-    case "fade": {
-      const goneMs = at.atMs + draw.between(300, 900);
-      return Array.from({ length: servers }, (_, index): readonly LeaseFault[] => [
-        { kind: "slow", atMs: at.atMs, forMs: 2_500, node, server: index, byMs: draw.between(80, 200) },
-        { kind: "cut", atMs: goneMs, forMs: 1_600, node, server: index },
-      ]).flat();
-    }
-    case "step":
-      return [{ kind, ...at, node, byMs: draw.between(-5_000, 5_000) }];
-    case "serverStep": {
-      // Ahead by what is allowed for, or by so much that it is noticed; back by anything.
-      const byMs = draw.pick([
-        draw.between(1, serverStepMs),
-        draw.between(ttlMs / 2 + 1, 3 * ttlMs),
-        -draw.between(1, 3 * ttlMs),
-      ]);
-      return [{ kind, ...at, server, byMs }];
-    }
-    case "drift": {
-      const most = areClocksSound ? bound / 2 : 0.6;
-      return [{ kind, ...at, forMs: 100_000, node, rate: 1 + (2 * draw.fraction() - 1) * most }];
-    }
-  }
-}
-
-/** No more than a minority within the time that one keeps out. */
-function drawLosses(draw: Draw, { restAtMs, servers }: Shape): LeaseFault[] {
-  const losses: LeaseFault[] = [];
-  const minority = (servers - 1) / 2;
-  for (
-    let atMs = draw.between(0, 2_000);
-    atMs < restAtMs;
-    atMs += BETWEEN_LOSSES_MS + draw.between(0, 1_500)
-  ) {
-    const first = draw.between(0, servers - 1);
-    for (let index = 0; index < draw.between(1, minority); index += 1) {
-      const data = draw.pick(["kept", "older", "lost", "wiped"] as const);
-      losses.push({ kind: "restart", atMs, forMs: 0, server: (first + index) % servers, data });
-    }
-  }
-  return losses;
-}
-
-/** A holder whose clock is far too slow is cut off, and somebody else waits for its name. */
-function drawSlowClock(
-  draw: Draw,
-  names: readonly string[],
-  { restAtMs, servers }: Shape,
-): readonly (LeaseOperation | LeaseFault)[] {
-  const atMs = draw.between(600, restAtMs);
-  const common = { name: draw.pick(names), timeoutMs: 3_000, wait: true } as const;
-  return [
-    { kind: "drift", atMs: 0, forMs: 100_000, node: 0, rate: 0.4 + draw.fraction() * 0.4 },
-    { kind: "acquire", ...common, atMs: atMs - 500, node: 0, holdMs: 100_000 },
-    { kind: "acquire", ...common, atMs, node: 1, holdMs: 2_000 },
-    ...Array.from(
-      { length: servers },
-      (_, server) => ({ kind: "cut", atMs, forMs: 3_000, node: 0, server }) as const,
-    ),
-  ];
-}
-
-function isOperation(each: LeaseOperation | LeaseFault): each is LeaseOperation {
-  return "timeoutMs" in each;
-}
-
-function isFault(each: LeaseOperation | LeaseFault): each is LeaseFault {
-  return !isOperation(each);
-}
+import { z } from "zod";
+import { leaseTimes } from "../../lease/settings.ts";
+import { LEASES, parseAs } from "../any-plan.ts";
 
 /**
- * A name is asked for just when a server is about to forget, and another is slow to hear of it; later that other one is away. Left
- * to chance alone this is rare, and all that tokens stand on when servers forget is about it.
+ * Everything that a simulated run of leases does, as plain JSON. Nodes and servers are named by their places; who comes when one
+ * has crashed has its place. Only how long each message takes comes from the seed.
  */
-function drawRace(
-  draw: Draw,
-  losses: readonly LeaseFault[],
-  names: readonly string[],
-  { nodes, servers }: Shape,
-): { readonly operations: readonly LeaseOperation[]; readonly faults: readonly LeaseFault[] } {
-  const operations: LeaseOperation[] = [];
-  const faults: LeaseFault[] = [];
-  for (const loss of losses) {
-    if (!("server" in loss) || draw.chance(0.4)) continue;
-    const { atMs } = loss;
-    const node = draw.between(0, nodes - 1);
-    const name = draw.pick(names);
-    const server = (loss.server + draw.between(1, servers - 1)) % servers;
-    const slowMs = draw.between(20, 150);
-    const beganMs = Math.max(0, atMs - draw.between(1, slowMs));
-    faults.push({
-      kind: "slow",
-      atMs: Math.max(0, beganMs - 5),
-      forMs: slowMs * 2,
-      node,
-      server,
-      byMs: slowMs,
-    });
-    // The rest hear nothing of it at first: the token is on these two servers alone.
-    for (let third = 0; third < servers; third += 1) {
-      if (third === server || third === loss.server || draw.chance(0.3)) continue;
-      faults.push({
-        kind: "cut",
-        atMs: Math.max(0, beganMs - 20),
-        forMs: draw.between(100, 1_500),
-        node,
-        server: third,
+
+const place = z.number().int().min(0).max(63);
+const ms = z.number().min(0).max(600_000);
+const asked = { atMs: ms, node: place, name: z.string(), timeoutMs: ms };
+
+/** Something a program does. */
+const operation = z.discriminatedUnion("kind", [
+  /** Releases the name after a while, if it gets it. `wait`: stands in line while somebody has it. */
+  z.object({ kind: z.literal("acquire"), ...asked, wait: z.boolean(), holdMs: ms }),
+  z.object({ kind: z.literal("lookup"), ...asked }),
+]);
+export type LeaseOperation = z.infer<typeof operation>;
+
+const lasting = { atMs: ms, forMs: ms };
+const line = { ...lasting, node: place, server: place };
+
+/** Something that goes wrong, and mostly ends after a while. */
+const fault = z.discriminatedUnion("kind", [
+  /** Nothing passes between them. The node notices after a third of the time. */
+  z.object({ kind: z.literal("cut"), ...line }),
+  /** Replies vanish, and the connection stays. */
+  z.object({ kind: z.literal("mute"), ...line }),
+  /** What the node sends arrives at the end. Half way through, the connection breaks, and the next one is as fast as ever. */
+  z.object({ kind: z.literal("late"), ...line }),
+  z.object({ kind: z.literal("slow"), ...line, byMs: ms }),
+  /** The connection ends, and is made again. */
+  z.object({ kind: z.literal("break"), ...line }),
+  /** The OS process stands still; its clocks go on. */
+  z.object({ kind: z.literal("pause"), ...lasting, node: place }),
+  /** Another takes its place at once. */
+  z.object({ kind: z.literal("crash"), ...lasting, node: place }),
+  /** The whole machine sleeps, and its monotonic clock with it. */
+  z.object({ kind: z.literal("suspend"), ...lasting, node: place }),
+  /** The two nodes do not hear each other. */
+  z.object({ kind: z.literal("deaf"), ...lasting, node: place, other: place }),
+  /** It carries out later what comes meanwhile. */
+  z.object({ kind: z.literal("serverPause"), ...lasting, server: place }),
+  /** `older`: with the data of when its calendar stepped last. `wiped`: it runs on, without any. */
+  z.object({
+    kind: z.literal("restart"),
+    ...lasting,
+    server: place,
+    data: z.enum(["kept", "older", "lost", "wiped"]),
+  }),
+  /** Its calendar steps, for good. */
+  z.object({ kind: z.literal("serverStep"), ...lasting, server: place, byMs: z.number() }),
+  z.object({ kind: z.literal("step"), ...lasting, node: place, byMs: z.number() }),
+  /** Its clock runs faster or slower by this factor, for good. */
+  z.object({ kind: z.literal("drift"), ...lasting, node: place, rate: z.number().min(0.1).max(4) }),
+]);
+export type LeaseFault = z.infer<typeof fault>;
+
+/** @see LeaseSettings */
+const settings = z
+  .object({ ttlMs: z.number(), clockRateBound: z.number(), serverStepMs: z.number() })
+  .superRefine((given, context) => {
+    try {
+      leaseTimes(given);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+
+export const leasePlanSchema = z
+  .object({
+    format: z.literal(1),
+    workload: z.literal(LEASES),
+    seed: z.string(),
+    servers: z.number().int().min(1).max(9),
+    nodes: z.number().int().min(1).max(16),
+    settings,
+    /** How long each message is under way. */
+    delayMs: z.tuple([ms, ms]),
+    /** Whether clocks keep to the bound that leases count on. If not, two may hold a name; tokens must tell them apart. */
+    areClocksSound: z.boolean(),
+    /** From here on nothing goes wrong, and nothing new is asked. */
+    restAtMs: ms,
+    operations: z.array(operation),
+    faults: z.array(fault),
+  })
+  .superRefine(({ faults, nodes, operations, servers }, context) => {
+    const missing = (list: "faults" | "operations", index: number, role: string, least: number): void =>
+      context.addIssue({
+        code: "custom",
+        path: [list, index, role],
+        message: `there are only ${least} ${role === "server" ? "servers" : "nodes"}, from 0`,
       });
+    for (const [index, { node }] of operations.entries())
+      if (node >= nodes) missing("operations", index, "node", nodes);
+    for (const [index, each] of faults.entries()) {
+      if ("node" in each && each.node >= nodes) missing("faults", index, "node", nodes);
+      if ("other" in each && each.other >= nodes) missing("faults", index, "other", nodes);
+      if ("server" in each && each.server >= servers) missing("faults", index, "server", servers);
     }
-    const common = { node, name, timeoutMs: 1_000, wait: false } as const;
-    operations.push({ kind: "acquire", ...common, atMs: beganMs, holdMs: draw.between(50, 900) });
-    const laterMs = atMs + SETTINGS.ttlMs + draw.between(50, 600);
-    for (let other = 0; other < nodes; other += 1) {
-      faults.push({ kind: "cut", atMs: laterMs, forMs: 700, node: other, server });
-    }
-    const next = draw.between(0, nodes - 1);
-    operations.push({
-      kind: "acquire",
-      ...common,
-      node: next,
-      atMs: laterMs + draw.between(20, 500),
-      holdMs: 50,
-    });
-  }
-  return { operations, faults };
+  });
+export type LeasePlan = z.infer<typeof leasePlanSchema>;
+
+/** @throws SyntaxError when it is no JSON; Error saying what is wrong where when it is no such plan */
+export function parseLeasePlan(text: string): LeasePlan {
+  return parseAs(text, leasePlanSchema, LEASES);
 }

@@ -1,11 +1,15 @@
-import { hashText } from "../../kernel/hash.ts";
 import type { LeaseEffect } from "../../lease/quorum/types.ts";
-import { type Broken, NOTHING_THROWS } from "../run.ts";
+import { guarded } from "../guard.ts";
+import type { Tell } from "../machine/telling.ts";
+import { type Broken, NOTHING_THROWS, type RunResult } from "../run.ts";
+import { TraceHash } from "../trace.ts";
 import { Violation } from "../violation.ts";
+import { LeaseFaults } from "./faults.ts";
 import { LeaseHistory } from "./history.ts";
 import { LINEARIZABLE, ONE_HOLDER, SERVED, SETTLES, TOKENS_RISE } from "./invariants.ts";
 import type { SimLeaseNode } from "./node.ts";
-import { generateLeases, type LeaseFault, type LeaseOperation, type LeasePlan } from "./plan.ts";
+import type { LeaseFault, LeaseOperation, LeasePlan } from "./plan.ts";
+import { LeaseTeller, wordsOfLeaseEffect, wordsOfLeaseOperation } from "./telling.ts";
 import { LeaseWorld } from "./world.ts";
 
 /** Longer than a session and a guard, one after the other, and whatever is tried again in between. */
@@ -13,43 +17,41 @@ const REST_MS = 12_000;
 /** First the servers are used for the first time. */
 const START_MS = 300;
 
-export interface LeaseResult {
-  readonly seed: string;
-  readonly events: number;
-  /** Equal for equal runs. */
-  readonly hash: string;
-  /** How often each kind of fault was injected. */
-  readonly injected: ReadonlyMap<string, number>;
-  readonly marks: readonly string[];
-  readonly violation: Broken | undefined;
+/** Marks are made of these: a server knows something that the node does not. */
+const TELLING_REPLIES: ReadonlySet<string> = new Set(["noSession", "stale"]);
+
+/**
+ * Carries one plan out.
+ *
+ * @param tell for a reader: a line for each thing that happens
+ */
+export function runLeases(plan: LeasePlan, tell?: Tell): RunResult {
+  return guarded(() => {
+    const run = new LeaseRun(plan, tell);
+    const violation = attempt(run);
+    const { events, injected } = run;
+    return {
+      seed: plan.seed,
+      events,
+      hash: run.trace.value,
+      marks: [...run.marks].sort(),
+      injected,
+      effective: run.effective,
+      violation,
+    };
+  });
 }
 
-/** Carries one plan out. @param seed of a plan to draw, or a plan */
-export function runLeases(seed: string | LeasePlan): LeaseResult {
-  const plan = typeof seed === "string" ? generateLeases(seed) : seed;
-  const run = new LeaseRun(plan);
-  let violation: Broken | undefined;
+function attempt(run: LeaseRun): Broken | undefined {
   try {
     run.run();
+    return undefined;
   } catch (error) {
     const { atMs } = run;
-    if (error instanceof Violation) violation = { invariant: error.invariant, seen: error.seen, atMs };
-    else
-      violation = {
-        invariant: NOTHING_THROWS,
-        seen: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        atMs,
-      };
+    if (error instanceof Violation) return { invariant: error.invariant, seen: error.seen, atMs };
+    const seen = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { invariant: NOTHING_THROWS, seen, atMs };
   }
-  const { events, injected } = run;
-  return {
-    seed: plan.seed,
-    events,
-    hash: run.hash.toString(16),
-    injected,
-    marks: [...run.marks].sort(),
-    violation,
-  };
 }
 
 interface Holding {
@@ -62,11 +64,12 @@ interface Holding {
 
 class LeaseRun {
   readonly marks = new Set<string>();
-  readonly injected = new Map<string, number>();
+  readonly trace = new TraceHash();
   events = 0;
-  hash = 0;
   readonly #plan: LeasePlan;
   readonly #world: LeaseWorld;
+  readonly #faults: LeaseFaults;
+  readonly #teller: LeaseTeller | undefined;
   readonly #history = new LeaseHistory();
   /** By name: those that were granted, and are not known to be over. */
   readonly #holdings = new Map<string, Set<Holding>>();
@@ -75,25 +78,47 @@ class LeaseRun {
     { readonly operation: LeaseOperation | undefined; readonly beganMs: number }
   >();
 
-  constructor(plan: LeasePlan) {
+  constructor(plan: LeasePlan, tell: Tell | undefined) {
     this.#plan = plan;
     this.#world = new LeaseWorld(plan);
     this.#world.onEffect = (node, effect) => this.#effect(node, effect);
     this.#world.onStep = () => this.#look();
+    this.#world.onReply = ({ kind }) => {
+      if (TELLING_REPLIES.has(kind)) this.marks.add(`answer: ${kind}`);
+    };
+    this.#faults = new LeaseFaults({
+      plan,
+      world: this.#world,
+      crash: (node) => this.#crash(node),
+      mark: (mark) => void this.marks.add(mark),
+    });
+    this.#teller = tell && new LeaseTeller(tell, () => this.atMs);
+    this.#world.teller = this.#teller;
   }
 
+  /** By the clock of the plan. */
   get atMs(): number {
-    return this.#world.nowMs;
+    return this.#world.nowMs - START_MS;
+  }
+
+  get injected(): ReadonlyMap<LeaseFault["kind"], number> {
+    return this.#faults.injected;
+  }
+
+  get effective(): ReadonlySet<LeaseFault["kind"]> {
+    return this.#world.effective;
   }
 
   run(): void {
     const { faults, operations, restAtMs } = this.#plan;
     const world = this.#world;
+    for (const node of world.nodes) this.#teller?.started(node);
+    for (const server of world.servers.keys()) this.#teller?.serverStarted(server);
     world.run(START_MS);
     for (const operation of operations) world.clock.after(operation.atMs, () => this.#operate(operation));
-    for (const fault of faults) world.clock.after(fault.atMs, () => this.#fail(fault));
+    for (const fault of faults) world.clock.after(fault.atMs, () => this.#faults.inject(fault));
     world.run(restAtMs);
-    this.#heal();
+    this.#faults.endAll();
     world.run(REST_MS);
     this.#endAll();
     world.run(REST_MS);
@@ -108,14 +133,10 @@ class LeaseRun {
     throw new Violation(invariant, seen, this.atMs);
   }
 
-  #node(place: number): SimLeaseNode | undefined {
-    const alive = this.#world.nodes.filter((node) => node.isAlive);
-    return alive[place % alive.length];
-  }
-
   #operate(operation: LeaseOperation): void {
-    const node = this.#node(operation.node);
+    const node = this.#world.at(operation.node);
     if (node === undefined) return;
+    this.#teller?.line(node.place, "input", wordsOfLeaseOperation(operation), [operation.name]);
     const command = node.nextCommand();
     const { kind, name, timeoutMs } = operation;
     this.#open.set(keyOf(node, command), { operation, beganMs: this.atMs });
@@ -125,7 +146,7 @@ class LeaseRun {
 
   #effect(node: SimLeaseNode, effect: LeaseEffect): void {
     this.events += 1;
-    this.hash = hashText(`${node.owner} ${effect.kind} ${this.atMs}`, this.hash);
+    this.trace.addText(`${node.owner} ${effect.kind} ${this.atMs}`);
     if (effect.kind === "send") {
       if (effect.request.kind === "confirm" || effect.request.kind === "attach")
         this.marks.add(effect.request.kind);
@@ -133,6 +154,7 @@ class LeaseRun {
         this.marks.add(effect.request.first ? "first use" : "a floor is given");
       return;
     }
+    if (this.#teller !== undefined) this.#tellEffect(this.#teller, node, effect);
     this.marks.add(effect.kind === "refused" ? `refused: ${effect.refusal.kind}` : effect.kind);
     if (effect.kind === "lost") this.#over(node, effect.name, effect.claim);
     if (!("command" in effect)) return;
@@ -239,121 +261,20 @@ class LeaseRun {
     }
   }
 
-  #fail(fault: LeaseFault): void {
-    const world = this.#world;
-    const node = "node" in fault ? this.#node(fault.node) : undefined;
-    const server = "server" in fault ? world.servers[fault.server] : undefined;
-    const later = (run: () => void): void => void world.clock.after(fault.forMs, run);
-    this.injected.set(fault.kind, (this.injected.get(fault.kind) ?? 0) + 1);
-    switch (fault.kind) {
-      case "restart":
-        if (server === undefined || !this.#mayForget()) return;
-        if (fault.data === "wiped") server.wipe();
-        else world.restart(fault.server, fault.data);
-        return;
-      case "serverPause":
-        server?.pause();
-        later(() => server?.resume());
-        return;
-      case "serverStep":
-        server?.save();
-        server?.clock.stepWall(fault.byMs);
-        return;
-      default:
-        if (node !== undefined) this.#failNode(node, fault, later);
-    }
-  }
-
-  /** Leases stand the loss of a minority's data, and of another's only when that minority is well again. */
-  #mayForget(): boolean {
-    const { servers } = this.#world;
-    const unwell = servers.filter(({ isReady }) => !isReady).length;
-    return unwell + 1 <= (servers.length - 1) / 2;
-  }
-
-  #failNode(node: SimLeaseNode, fault: LeaseFault, later: (run: () => void) => void): void {
-    const world = this.#world;
-    switch (fault.kind) {
-      case "cut":
-        world.cut(node, fault.server, fault.forMs / 3);
-        later(() => world.heal(node, fault.server));
-        return;
-      case "mute":
-        world.line(node, fault.server).isMute = true;
-        later(() => {
-          world.line(node, fault.server).isMute = false;
-        });
-        return;
-      case "late": {
-        const letGo = world.keepRequests(node, fault.server);
-        world.clock.after(fault.forMs / 2, () => {
-          world.line(node, fault.server).kept = undefined;
-          world.breakLine(node, fault.server);
-        });
-        later(letGo);
-        return;
-      }
-      case "slow":
-        world.line(node, fault.server).slowerByMs = fault.byMs;
-        later(() => {
-          world.line(node, fault.server).slowerByMs = 0;
-        });
-        return;
-      case "break":
-        world.breakLine(node, fault.server);
-        return;
-      case "pause":
-        node.pause();
-        later(() => node.resume());
-        return;
-      case "crash":
-        this.#crash(node);
-        world.start();
-        return;
-      case "suspend":
-        node.suspend();
-        later(() => node.wake());
-        return;
-      case "deaf": {
-        const other = this.#node(fault.other);
-        if (other === undefined) return;
-        world.deafen(node, other, true);
-        later(() => world.deafen(node, other, false));
-        return;
-      }
-      case "step":
-        // Seen by the node before it falls asleep: two things that hide each other are more than it can stand.
-        if (!node.isSuspended) node.clock.stepWall(fault.byMs);
-        node.machine.quorum(node.now());
-        return;
-      case "drift":
-        if (!node.isSuspended) node.clock.setRate(fault.rate);
-        node.rearm();
-        return;
-      default:
-        return;
-    }
-  }
-
   #crash(node: SimLeaseNode): void {
-    for (const key of [...this.#open.keys()]) if (key.startsWith(`${node.owner} `)) this.#open.delete(key);
+    const asked = [...this.#open.keys()].filter((key) => key.startsWith(`${node.owner} `));
+    const holdings = [...this.#holdings.values()].flatMap((each) => [...each]);
+    if (asked.length > 0 || holdings.some((holding) => holding.node === node))
+      this.#world.effective.add("crash");
+    for (const key of asked) this.#open.delete(key);
     node.crash();
   }
 
-  #heal(): void {
-    const world = this.#world;
-    for (const node of world.nodes) {
-      // A clock that is far too slow renews so seldom that servers which nobody else asks take themselves for stopped.
-      if (!this.#plan.areClocksSound && !node.isSuspended) {
-        node.clock.setRate(1);
-        node.rearm();
-      }
-      for (const server of world.servers.keys()) {
-        Object.assign(world.line(node, server), { isMute: false, slowerByMs: 0 });
-        world.heal(node, server);
-      }
-      for (const other of world.nodes) world.deafen(node, other, false);
-    }
+  #tellEffect(teller: LeaseTeller, node: SimLeaseNode, effect: LeaseEffect): void {
+    const asked = "command" in effect ? this.#open.get(keyOf(node, effect.command))?.operation : undefined;
+    const name = "name" in effect ? effect.name : asked?.name;
+    const text = wordsOfLeaseEffect(effect, name ?? "");
+    if (text !== undefined) teller.line(node.place, effect.kind, text, name === undefined ? [] : [name]);
   }
 
   /** Everyone lets go of everything. */
@@ -364,7 +285,7 @@ class LeaseRun {
   }
 
   #serve(): void {
-    const node = this.#node(0);
+    const node = this.#world.at(0);
     for (const name of new Set(this.#plan.operations.map((operation) => operation.name))) {
       if (node === undefined) return;
       const command = node.nextCommand();

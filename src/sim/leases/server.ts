@@ -4,9 +4,18 @@ import { MemoryLeaseServer } from "../../lease/memory/server.ts";
 import type { LeaseReply, LeaseRequest } from "../../lease/requests.ts";
 import type { LeaseSettings } from "../../lease/settings.ts";
 import { LocalClock } from "../machine/local-clock.ts";
+import type { LeaseFault } from "./plan.ts";
 
 /** For how long servers have been running when a run begins. */
 const LONG_MS = 86_400_000;
+
+export interface SimLeaseServerOptions {
+  readonly index: number;
+  readonly clock: Clock;
+  readonly settings: LeaseSettings;
+  /** A fault has made a difference. */
+  felt(kind: LeaseFault["kind"]): void;
+}
 
 /** One lease server of a simulated world, with a clock of its own. */
 export class SimLeaseServer {
@@ -15,19 +24,30 @@ export class SimLeaseServer {
   readonly #server: MemoryLeaseServer;
   #waiting: (() => void)[] | undefined;
   #saved: ServerData | undefined;
+  #hasStepped = false;
+  readonly #felt: SimLeaseServerOptions["felt"];
 
-  constructor(index: number, global: Clock, settings: LeaseSettings) {
+  constructor({ index, clock, settings, felt }: SimLeaseServerOptions) {
     this.index = index;
-    this.clock = new LocalClock(global);
+    this.clock = new LocalClock(clock);
+    this.#felt = felt;
     const now = (): number => this.clock.now().wallMs;
     this.#server = new MemoryLeaseServer({ settings, now, startedMs: now() - LONG_MS });
   }
 
   /** Carries it out, or keeps it until it goes on. */
   receive(request: LeaseRequest, configuration: string, answer: (reply: LeaseReply) => void): void {
-    const run = (): void => answer(this.#server.execute(request, configuration));
-    if (this.#waiting === undefined) run();
-    else this.#waiting.push(run);
+    const run = (): void => {
+      if (this.#hasStepped) this.#felt("serverStep");
+      this.#hasStepped = false;
+      answer(this.#server.execute(request, configuration));
+    };
+    if (this.#waiting === undefined) {
+      run();
+      return;
+    }
+    this.#felt("serverPause");
+    this.#waiting.push(run);
   }
 
   get isReady(): boolean {
@@ -37,6 +57,13 @@ export class SimLeaseServer {
   /** What a restart with `older` data finds. */
   save(): void {
     this.#saved = this.#server.snapshot();
+  }
+
+  /** Its calendar steps. */
+  step(byMs: number): void {
+    this.save();
+    this.#hasStepped = byMs !== 0;
+    this.clock.stepWall(byMs);
   }
 
   restart(data: "kept" | "older" | "lost"): void {

@@ -1,9 +1,12 @@
 import { fraction, type Random, SeededRandom } from "../../kernel/random.ts";
 import { VirtualClock } from "../../kernel/virtual-clock.ts";
 import type { LeaseEffect } from "../../lease/quorum/types.ts";
+import type { LeaseReply } from "../../lease/requests.ts";
 import { DEFAULT_LEASE_SETTINGS, type LeaseSettings } from "../../lease/settings.ts";
 import { SimLeaseNode } from "./node.ts";
+import type { LeaseFault } from "./plan.ts";
 import { SimLeaseServer } from "./server.ts";
+import type { LeaseTeller } from "./telling.ts";
 
 export interface LeaseWorldOptions {
   readonly servers?: number | undefined;
@@ -41,15 +44,21 @@ export class LeaseWorld {
   /** Called after each effect has been carried out. */
   onEffect: ((node: SimLeaseNode, effect: LeaseEffect) => void) | undefined;
   onStep: ((node: SimLeaseNode) => void) | undefined;
+  /** What a server answers, whether it arrives or not. */
+  onReply: ((reply: LeaseReply) => void) | undefined;
   /** False: the request is lost, or the reply. */
   passes: (node: SimLeaseNode, server: number, effect: LeaseEffect & { kind: "send" }) => boolean = () =>
     true;
+  /** The kinds of fault that have made a difference to somebody. */
+  readonly effective = new Set<LeaseFault["kind"]>();
+  teller: LeaseTeller | undefined;
   readonly #delayMs: readonly [number, number];
   readonly #random: Random;
   readonly #lines = new Map<SimLeaseNode, Line[]>();
   /** Pairs of nodes that do not hear each other. */
   readonly #deaf = new Set<string>();
-  #started = 0;
+
+  readonly #felt = (kind: LeaseFault["kind"]): void => void this.effective.add(kind);
 
   constructor(options: LeaseWorldOptions = {}) {
     this.settings = { ...DEFAULT_LEASE_SETTINGS, ...options.settings };
@@ -57,7 +66,8 @@ export class LeaseWorld {
     this.#random = new SeededRandom(options.seed ?? "leases");
     this.servers = Array.from(
       { length: options.servers ?? 3 },
-      (_, index) => new SimLeaseServer(index, this.clock, this.settings),
+      (_, index) =>
+        new SimLeaseServer({ index, clock: this.clock, settings: this.settings, felt: this.#felt }),
     );
     for (let node = 0; node < (options.nodes ?? 2); node += 1) this.start();
   }
@@ -66,12 +76,18 @@ export class LeaseWorld {
     return this.clock.now().monotonicMs;
   }
 
-  /** Another node. It connects to all servers that it reaches. */
-  start(): SimLeaseNode {
-    this.#started += 1;
+  /** Who has this place now. */
+  at(place: number): SimLeaseNode | undefined {
+    return this.nodes.find((node) => node.place === place && node.isAlive);
+  }
+
+  /** Another node. It connects to all servers that it reaches. @param place of one that has crashed, or else a new one */
+  start(place = Math.max(-1, ...this.nodes.map((node) => node.place)) + 1): SimLeaseNode {
     const { clock, settings } = this;
+    const earlier = this.nodes.filter((node) => node.place === place).length;
     const node = new SimLeaseNode({
-      ...{ owner: `n${this.#started}`, clock, settings, servers: this.servers.length },
+      ...{ owner: `n${place}${"′".repeat(earlier)}`, place, clock, settings, servers: this.servers.length },
+      felt: this.#felt,
       carryOut: (from, effect) => this.#carryOut(from, effect),
       stepped: (stepped) => this.onStep?.(stepped),
     });
@@ -126,6 +142,7 @@ export class LeaseWorld {
     const line = this.line(node, server);
     if (!line.isUp) return;
     line.isUp = false;
+    this.teller?.connection(node, server, false);
     node.feed({ kind: "disconnected", server });
     this.#reconnect(node, server);
   }
@@ -163,11 +180,16 @@ export class LeaseWorld {
   #reconnect(node: SimLeaseNode, server: number): void {
     this.clock.after(RECONNECT_MS + this.delay(), () => {
       const line = this.line(node, server);
-      if (line.isUp || line.isCut || !node.isAlive) return;
+      if (line.isUp || !node.isAlive) return;
+      if (line.isCut) {
+        this.#felt("cut");
+        return;
+      }
       line.isUp = true;
       line.connection += 1;
       line.requestsUntilMs = 0;
       line.repliesUntilMs = 0;
+      this.teller?.connection(node, server, true);
       node.feed({ kind: "connected", server });
     });
   }
@@ -178,14 +200,19 @@ export class LeaseWorld {
         this.#send(node, effect);
         break;
       case "ask":
-        this.#tell(node, effect.owner, (other) => {
+        this.#tell(node, effect.owner, [`who holds ${effect.name}?`, effect.name], (other) => {
           const holds = other.machine.holds(effect, other.now());
           const { question } = effect;
-          this.#tell(other, node.owner, () => node.feed({ kind: "answer", question, holds }));
+          const answer = `${holds ? "holds" : "does not hold"} ${effect.name}`;
+          this.#tell(other, node.owner, [answer, effect.name], () =>
+            node.feed({ kind: "answer", question, holds }),
+          );
         });
         break;
       case "passOn":
-        this.#tell(node, effect.owner, (other) => other.feed({ kind: "yourTurn", name: effect.name }));
+        this.#tell(node, effect.owner, [`your turn: ${effect.name}`, effect.name], (other) =>
+          other.feed({ kind: "yourTurn", name: effect.name }),
+        );
         break;
     }
     this.onEffect?.(node, effect);
@@ -194,30 +221,73 @@ export class LeaseWorld {
   #send(node: SimLeaseNode, effect: LeaseEffect & { kind: "send" }): void {
     const { id, request, server } = effect;
     const line = this.line(node, server);
-    if (!line.isUp || line.isCut || !this.passes(node, server, effect)) return;
+    if (!line.isUp || !this.passes(node, server, effect)) return;
+    if (line.isCut) {
+      this.#felt("cut");
+      this.teller?.request(node, server, request, "lost");
+      return;
+    }
     const { connection, kept } = line;
     const arrive = (): void => {
-      this.servers[server]?.receive(request, CONFIGURATION, (reply) => {
-        if (line.isCut || line.isMute) return;
-        line.repliesUntilMs = Math.max(line.repliesUntilMs, this.nowMs + this.delay() + line.slowerByMs);
-        this.clock.after(line.repliesUntilMs - this.nowMs, () => {
-          if (line.isUp && line.connection === connection) node.feed({ kind: "reply", server, id, reply });
-        });
-      });
+      this.teller?.request(node, server, request, line.connection === connection ? "arrives" : "late");
+      this.servers[server]?.receive(request, CONFIGURATION, (reply) =>
+        this.#reply(node, server, { id, request, reply, connection }),
+      );
     };
     if (kept !== undefined) {
+      this.#felt("late");
       kept.push(arrive);
       return;
     }
+    if (line.slowerByMs > 0) this.#felt("slow");
     line.requestsUntilMs = Math.max(line.requestsUntilMs, this.nowMs + this.delay() + line.slowerByMs);
     this.clock.after(line.requestsUntilMs - this.nowMs, arrive);
   }
 
-  #tell(from: SimLeaseNode, to: string, arrive: (other: SimLeaseNode) => void): void {
+  #reply(
+    node: SimLeaseNode,
+    server: number,
+    {
+      id,
+      request,
+      reply,
+      connection,
+    }: Pick<LeaseEffect & { kind: "send" }, "id" | "request"> & {
+      readonly reply: LeaseReply;
+      readonly connection: number;
+    },
+  ): void {
+    const line = this.line(node, server);
+    this.onReply?.(reply);
+    this.teller?.server(server, this.servers[server]?.isReady === true);
+    if (line.isCut || line.isMute) {
+      this.#felt(line.isCut ? "cut" : "mute");
+      this.teller?.reply(node, server, request, reply, "lost");
+      return;
+    }
+    if (line.slowerByMs > 0) this.#felt("slow");
+    line.repliesUntilMs = Math.max(line.repliesUntilMs, this.nowMs + this.delay() + line.slowerByMs);
+    this.clock.after(line.repliesUntilMs - this.nowMs, () => {
+      const isHeard = line.isUp && line.connection === connection;
+      this.teller?.reply(node, server, request, reply, isHeard ? "arrives" : "lost");
+      if (isHeard) node.feed({ kind: "reply", server, id, reply });
+    });
+  }
+
+  #tell(
+    from: SimLeaseNode,
+    to: string,
+    [text, about]: readonly [string, string],
+    arrive: (other: SimLeaseNode) => void,
+  ): void {
     const other = this.nodes.find(({ owner }) => owner === to);
     if (other === undefined) return;
     this.clock.after(this.delay(), () => {
-      if (other.isAlive && !other.isPaused && !this.#deaf.has(`${from.owner} ${to}`)) arrive(other);
+      const isDeaf = this.#deaf.has(`${from.owner} ${to}`);
+      const isHeard = other.isAlive && !other.isPaused && !isDeaf;
+      if (isDeaf) this.#felt("deaf");
+      this.teller?.message(from, other, text, about, isHeard);
+      if (isHeard) arrive(other);
     });
   }
 }

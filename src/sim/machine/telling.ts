@@ -1,5 +1,6 @@
 import type { NodeEffect, NodeInput } from "../../node/machine-types.ts";
 import type { ClusterMessage } from "../../node/protocol.ts";
+import type { LaneState } from "../lanes.ts";
 import type { Fault } from "../plan.ts";
 import type { SimNode } from "./node.ts";
 import type { World } from "./world.ts";
@@ -17,6 +18,8 @@ export interface TraceLine {
   readonly about: readonly string[];
   /** Where a message came from. */
   readonly from?: number | undefined;
+  /** How its lane is from here on, if that is not to be seen from the plan. */
+  readonly lane?: LaneState | undefined;
 }
 
 export type Tell = (line: TraceLine) => void;

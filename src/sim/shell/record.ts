@@ -1,7 +1,7 @@
 import type { NodeId } from "../../kernel/ids.ts";
 import { isCalm } from "../calm.ts";
 import type { Tell } from "../machine/telling.ts";
-import type { Plan } from "../plan.ts";
+import type { Fault, Plan } from "../plan.ts";
 import { TraceHash } from "../trace.ts";
 import { Violation } from "../violation.ts";
 import { Teller } from "./telling.ts";
@@ -27,7 +27,7 @@ export class RunRecord {
   readonly isCalm: boolean;
   readonly trace = new TraceHash();
   readonly marks = new Set<string>();
-  readonly injected = new Map<string, number>();
+  readonly injected = new Map<Fault["kind"], number>();
   /** By the ids that nodes have given themselves. */
   readonly members = new Map<NodeId, Member>();
   violation: Violation | undefined;

@@ -1,5 +1,5 @@
 import type { Tell } from "../machine/telling.ts";
-import type { Plan } from "../plan.ts";
+import type { Fault, Plan } from "../plan.ts";
 import { Violation } from "../violation.ts";
 import { Faults } from "./faults.ts";
 import { Guard } from "./guard.ts";
@@ -18,7 +18,7 @@ export interface ShellResult {
   /** The fingerprint of everything that programs could see, and of the chance that is left. */
   readonly hash: string;
   readonly marks: ReadonlySet<string>;
-  readonly injected: ReadonlyMap<string, number>;
+  readonly injected: ReadonlyMap<Fault["kind"], number>;
   /** How often each kind of fault found something to harm. */
   readonly effects: Readonly<Record<string, number>>;
   readonly violation?: Violation;

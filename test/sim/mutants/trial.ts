@@ -1,5 +1,6 @@
 import { generate } from "../../../src/sim/generate.ts";
 import { INVARIANTS } from "../../../src/sim/invariants/all.ts";
+import { generateLeases } from "../../../src/sim/leases/generate.ts";
 import { runLeases } from "../../../src/sim/leases/run.ts";
 import { World } from "../../../src/sim/machine/world.ts";
 import { REST_MS } from "../../../src/sim/run.ts";
@@ -17,7 +18,7 @@ export const THROWS = "no machine throws";
 /** Runs one world. Undefined: nothing was amiss. */
 export function trySeed(seed: number, workload?: string): Failure | undefined {
   if (workload === "leases") {
-    const { violation } = runLeases(`mutants:${seed}`);
+    const { violation } = runLeases(generateLeases(`mutants:${seed}`));
     return violation && { seed, invariant: violation.invariant, seen: violation.seen };
   }
   try {

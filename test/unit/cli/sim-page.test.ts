@@ -39,6 +39,10 @@ test.each(Object.values(TIERS))(
     const text = summaryText(FAILED, tier);
     expect(text).toContain("1 seeds broke a rule");
     expect(text).toContain("no ghosts: x is held by the dead");
-    expect(text).toContain(`npm run sim -- --tier ${tier.name} --seed s17`);
+    expect(text).toContain(`npm run sim -- ${tier.options.join(" ")} --seed s17`);
   },
 );
+
+test("that command chooses the workload, where that is what the plans are for", () => {
+  expect(summaryText(FAILED, TIERS.leases)).toContain("npm run sim -- --workload leases --seed s17");
+});

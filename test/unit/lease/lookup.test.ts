@@ -11,7 +11,7 @@ describe("looking up who holds a name", () => {
     const grant = world.take(a, "x");
     const outcome = world.outcome(world.lookup(b, "x"));
     expect(outcome).toMatchObject({ kind: "found", holder: { token: grant.token } });
-    expect(world.holder(a, "x")).toBe("n1");
+    expect(world.holder(a, "x")).toBe("n0");
     world.outcome(world.release(a, grant));
     expect(world.holder(b, "x")).toBeUndefined();
   });
@@ -22,7 +22,7 @@ describe("looking up who holds a name", () => {
     world.cut(a, 2);
     world.take(a, "x");
     world.cut(b, 0);
-    expect(world.holder(b, "x")).toBe("n1");
+    expect(world.holder(b, "x")).toBe("n0");
     expect(world.refused(world.acquire(b, "x"))).toMatchObject({ kind: "taken" });
   });
 
@@ -93,7 +93,7 @@ describe("looking up who holds a name", () => {
     const [a, b] = [world.node(0), world.node(1)];
     world.take(a, "x");
     a.crash();
-    expect(world.holder(b, "x")).toBe("n1");
+    expect(world.holder(b, "x")).toBe("n0");
     world.run(1.1 * TTL_MS);
     expect(world.holder(b, "x")).toBeUndefined();
   });

@@ -87,7 +87,7 @@ describe("servers that lose what they knew", () => {
       world.run(GUARD_MS + TTL_MS);
     }
     expect(world.holds(a, grant)).toBe(true);
-    expect(world.holder(world.node(1), "x")).toBe("n1");
+    expect(world.holder(world.node(1), "x")).toBe("n0");
     world.run(3 * TTL_MS);
     expect(world.lost(a)).toEqual([]);
   });

@@ -8,7 +8,8 @@ import { type Plan, parsePlan } from "../../../src/sim/plan.ts";
 import { type Report, reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
 import { type RunOptions, runSeed } from "../../../src/sim/run.ts";
 import { shrink } from "../../../src/sim/shrink.ts";
-import { type Run, TIERS } from "../../../src/sim/tiers.ts";
+import type { Tier } from "../../../src/sim/tier.ts";
+import { TIERS } from "../../../src/sim/tiers.ts";
 
 const CANARY = {
   invariants: [(world: World): Invariant => ({ settled: () => world.fail("canary", "it sings") })],
@@ -33,8 +34,8 @@ function throwing(): never {
   throw new TypeError("of no kind");
 }
 
-function ruledBy(options: RunOptions): Run {
-  return (plan, tell) => runSeed(plan, { ...options, tell });
+function ruledBy(options: RunOptions): Tier<Plan> {
+  return { ...TIERS.machine, run: (plan, tell) => runSeed(plan, { ...options, tell }) };
 }
 
 /** A plan with much in it, of which two things matter. */
@@ -132,7 +133,7 @@ describe("a failing plan shrinks", () => {
   });
 
   test("within the runs that it may take", async () => {
-    expect((await shrink(crowded(), ruledBy(PICKY), 10))?.runs).toBeLessThanOrEqual(10);
+    expect((await shrink(crowded(), { ...ruledBy(PICKY), mostRuns: 10 }))?.runs).toBeLessThanOrEqual(10);
   });
 
   test("only by the rule that it broke first", async () => {
@@ -154,10 +155,10 @@ describe("a failing plan shrinks", () => {
 });
 
 describe("a failing seed is told", () => {
-  let report: Report | undefined;
+  let report: Report<Plan> | undefined;
   let text = "";
   beforeAll(async () => {
-    report = await reportOf(crowded(), { ...TIERS.machine, run: ruledBy(PICKY) });
+    report = await reportOf(crowded(), ruledBy(PICKY));
     text = report === undefined ? "" : textOfReport(report);
   });
 
@@ -181,7 +182,7 @@ describe("a failing seed is told", () => {
 
   test("once, also when what broke it was thrown", async () => {
     const thrower = { invariants: [() => ({ atRest: throwing })] };
-    const run = ruledBy(thrower);
+    const { run } = ruledBy(thrower);
     const lines: TraceLine[] = [];
     const { violation, events } = await run({ ...crowded(), operations: [], faults: [] }, (line) =>
       lines.push(line),

@@ -11,7 +11,7 @@ import { TIERS } from "../../../src/sim/tiers.ts";
 const QUIET: Partial<Plan> = { nodes: 2, processes: 1, restAtMs: 3_000, operations: [] };
 
 test("many runs add up to the sum of each", async () => {
-  const summary = await runMany({ from: 40, seeds: 6, tier: "machine", clock: new VirtualClock() });
+  const summary = await runMany({ from: 40, seeds: 6, tier: TIERS.machine, clock: new VirtualClock() });
   const each = Array.from({ length: 6 }, (_, index) => runSeed(`s${40 + index}`));
   expect(summary.seeds).toBe(6);
   expect(summary.events).toBe(each.reduce((sum, { events }) => sum + events, 0));
@@ -23,10 +23,10 @@ test("many runs add up to the sum of each", async () => {
 
 test("shares add up to the whole", async () => {
   const clock = new VirtualClock();
-  const whole = await runMany({ from: 0, seeds: 5, tier: "machine", clock });
+  const whole = await runMany({ from: 0, seeds: 5, tier: TIERS.machine, clock });
   const shares = new Tally(EXPECTED_MARKS);
-  shares.addSummary(await runMany({ from: 0, seeds: 5, stride: 2, tier: "machine", clock }));
-  shares.addSummary(await runMany({ from: 1, seeds: 4, stride: 2, tier: "machine", clock }));
+  shares.addSummary(await runMany({ from: 0, seeds: 5, stride: 2, tier: TIERS.machine, clock }));
+  shares.addSummary(await runMany({ from: 1, seeds: 4, stride: 2, tier: TIERS.machine, clock }));
   expect(shares.summary(0)).toEqual(whole);
 });
 
@@ -34,12 +34,12 @@ test("a run of many ends early when it is told to", async () => {
   const ended = new AbortController();
   ended.abort();
   const clock = new VirtualClock();
-  const summary = await runMany({ from: 0, seeds: 5, tier: "machine", clock, signal: ended.signal });
+  const summary = await runMany({ from: 0, seeds: 5, tier: TIERS.machine, clock, signal: ended.signal });
   expect(summary.seeds).toBe(0);
 });
 
 test.each(Object.values(TIERS))("no mark is expected twice of tier $name", ({ expectedMarks }) => {
-  expect(expectedMarks.length).toBeGreaterThan(50);
+  expect(expectedMarks.length).toBeGreaterThan(20);
   expect(new Set(expectedMarks).size).toBe(expectedMarks.length);
 });
 

@@ -1,8 +1,9 @@
-import { SeededRandom } from "../../kernel/random.ts";
+import { type Random, SeededRandom } from "../../kernel/random.ts";
 import type { LeaseSettings } from "../../lease/settings.ts";
 import { LEASES } from "../any-plan.ts";
 import { Draw } from "../draw.ts";
 import type { LeaseFault, LeaseOperation, LeasePlan } from "./plan.ts";
+import { type Deeds, type Shape, STORIES } from "./stories.ts";
 
 /** Short, so that many ttls go by in one run. */
 const SETTINGS: LeaseSettings = { ttlMs: 1_000, clockRateBound: 0.02, serverStepMs: 40 };
@@ -10,14 +11,32 @@ const NAMES = ["x", "y", "z"];
 /** A server that has lost its data is to be well again before another one does: longer than it keeps out. */
 const BETWEEN_LOSSES_MS = 2_600;
 
+/** In so many plans one of the stories is told, and little else happens. */
+const STORIES_IN = 0.15;
+
 export function generateLeases(seed: string): LeasePlan {
   const random = new SeededRandom(`leases ${seed}`);
   const shape = new Draw(random.fork("shape"));
   const servers = shape.pick([3, 3, 3, 5]);
   const nodes = shape.between(2, 4);
-  const areClocksSound = shape.chance(0.8);
+  const isStory = shape.chance(STORIES_IN);
+  const areClocksSound = isStory || shape.chance(0.8);
   const restAtMs = shape.between(4_000, 12_000);
   const common = { servers, nodes, restAtMs };
+  const deeds = isStory
+    ? drawStory(new Draw(random.fork("story")), common)
+    : drawDeeds(random, shape, common, areClocksSound);
+  return {
+    format: 1,
+    workload: LEASES,
+    ...{ seed, servers, nodes, areClocksSound, restAtMs, settings: SETTINGS },
+    delayMs: [0.1, shape.pick(isStory ? [1, 5] : [1, 5, 20, 40])],
+    operations: deeds.operations.sort((left, right) => left.atMs - right.atMs),
+    faults: deeds.faults,
+  };
+}
+
+function drawDeeds(random: Random, shape: Draw, common: Shape, areClocksSound: boolean): Deeds {
   const draw = new Draw(random.fork("faults"));
   const kinds = KINDS.filter(() => shape.chance(0.45));
   const faults = Array.from({ length: shape.between(0, 14) }, () =>
@@ -27,28 +46,34 @@ export function generateLeases(seed: string): LeasePlan {
   const names = NAMES.slice(0, shape.between(1, NAMES.length));
   const race = drawRace(new Draw(random.fork("race")), losses, names, common);
   const slow = areClocksSound ? [] : drawSlowClock(new Draw(random.fork("clock")), names, common);
-  const operations = drawOperations(new Draw(random.fork("operations")), common, names);
+  const operations = drawOperations(new Draw(random.fork("operations")), common, names, [10, 60]);
   return {
-    format: 1,
-    workload: LEASES,
-    ...{ seed, servers, nodes, areClocksSound, restAtMs, settings: SETTINGS },
-    delayMs: [0.1, shape.pick([1, 5, 20, 40])],
-    operations: [...operations, ...race.operations, ...slow.filter(isOperation)].sort(
-      (left, right) => left.atMs - right.atMs,
-    ),
+    operations: [...operations, ...race.operations, ...slow.filter(isOperation)],
     faults: [...faults.flat(), ...losses, ...race.faults, ...slow.filter(isFault)],
   };
 }
 
-type Shape = Pick<LeasePlan, "servers" | "nodes" | "restAtMs">;
+function drawStory(draw: Draw, common: Shape): Deeds {
+  const { faults, operations } = draw.pick(STORIES)(draw, common, SETTINGS);
+  const besides = Array.from({ length: draw.between(0, 2) }, () => drawFault(draw, KINDS, common, true));
+  return {
+    operations: [...operations, ...drawOperations(draw, common, NAMES, [0, 5])],
+    faults: [...faults, ...besides.flat()],
+  };
+}
 
 const KINDS = [
   ...["cut", "mute", "late", "slow", "break", "pause", "crash", "suspend", "deaf"],
   ...["serverPause", "serverStep", "step", "drift", "isolate", "fade"],
 ] as const;
 
-function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: readonly string[]): LeaseOperation[] {
-  return Array.from({ length: draw.between(10, 60) }, (): LeaseOperation => {
+function drawOperations(
+  draw: Draw,
+  { nodes, restAtMs }: Shape,
+  names: readonly string[],
+  [least, most]: readonly [number, number],
+): LeaseOperation[] {
+  return Array.from({ length: draw.between(least, most) }, (): LeaseOperation => {
     const common = {
       atMs: draw.between(0, restAtMs),
       node: draw.between(0, nodes - 1),
@@ -58,7 +83,7 @@ function drawOperations(draw: Draw, { nodes, restAtMs }: Shape, names: readonly 
     if (draw.chance(0.4)) return { ...common, kind: "lookup" };
     const holdMs = draw.chance(0.3) ? 100_000 : draw.between(1, 2_000);
     return { ...common, kind: "acquire", wait: draw.chance(0.5), holdMs };
-  }).sort((left, right) => left.atMs - right.atMs);
+  });
 }
 
 function drawFault(
@@ -177,7 +202,7 @@ function drawRace(
   losses: readonly LeaseFault[],
   names: readonly string[],
   { nodes, servers }: Shape,
-): { readonly operations: LeaseOperation[]; readonly faults: LeaseFault[] } {
+): Deeds {
   const operations: LeaseOperation[] = [];
   const faults: LeaseFault[] = [];
   for (const loss of losses) {

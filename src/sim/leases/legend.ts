@@ -30,7 +30,7 @@ export const LEASE_LEGEND: Legend<LeasePlan> = {
   isLife: ({ kind, text, atMs }) =>
     LIFE.includes(kind) ||
     (atMs >= 0 && LIFE_AFTER_FIRST_USE.includes(kind)) ||
-    text.startsWith("recover") ||
+    (atMs >= 0 && text.startsWith("recover")) ||
     text === "stale" ||
     text.endsWith("of an earlier connection"),
   isNoise: ({ about }) => about.length === 0,

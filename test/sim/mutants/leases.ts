@@ -133,7 +133,6 @@ export const LEASES: readonly Mutant[] = [
   {
     name: "leases: a floor is copied when the server comes back, not after its wait",
     workload: "leases",
-    given: NEITHER,
     edits: [
       {
         file: `${QUORUM}/recovery.ts`,
@@ -143,7 +142,8 @@ export const LEASES: readonly Mutant[] = [
       {
         file: `${QUORUM}/recovery.ts`,
         find: "const tokens: number[] = [];",
-        replace: "const tokens: number[] = early.get(guard) ?? []; early.set(guard, tokens);",
+        replace:
+          "const tokens = this.#early.get(link.index + guard) ?? []; this.#early.set(link.index + guard, tokens);",
       },
       {
         file: `${QUORUM}/recovery.ts`,
@@ -152,12 +152,13 @@ export const LEASES: readonly Mutant[] = [
       },
       {
         file: `${QUORUM}/recovery.ts`,
-        find: "export class Recovery {",
-        replace: "const early = new Map<string, number[]>();\nexport class Recovery {",
+        find: "#hasWarned = false;",
+        replace: "#hasWarned = false;\n  readonly #early = new Map<string, number[]>();",
       },
     ],
+    plan: "leases/a-token-under-way-while-a-floor-is-sought.json",
     by: [TOKENS_RISE],
-    seeds: 20_000,
+    seeds: 1_100,
   },
   {
     name: "leases: what comes late on an earlier connection is carried out",
@@ -169,7 +170,8 @@ export const LEASES: readonly Mutant[] = [
         replace: "",
       },
     ],
+    plan: "leases/a-release-of-an-earlier-connection.json",
     by: [ONE_HOLDER, TOKENS_RISE, LINEARIZABLE],
-    seeds: 30_000,
+    seeds: 310,
   },
 ];

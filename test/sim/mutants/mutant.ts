@@ -17,6 +17,8 @@ export interface Mutant {
   readonly workload?: "leases" | undefined;
   /** The invariants that may find it: another one that does has found something else. */
   readonly by: readonly string[];
+  /** A plan that it fails on, in `test/sim/regressions`: the shortest story of how it does harm. */
+  readonly plan?: string | undefined;
   /** Within so many seeds: three times what 99 in 100 need at the measured rate. */
   readonly seeds: number;
 }

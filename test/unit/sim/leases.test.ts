@@ -1,9 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { SeededRandom } from "../../../src/kernel/random.ts";
 import { svgOf } from "../../../src/sim/diagram-svg.ts";
+import { Draw } from "../../../src/sim/draw.ts";
 import { generate } from "../../../src/sim/generate.ts";
 import { generateLeases } from "../../../src/sim/leases/generate.ts";
 import { type LeaseFault, type LeasePlan, parseLeasePlan } from "../../../src/sim/leases/plan.ts";
 import { runLeases } from "../../../src/sim/leases/run.ts";
+import { lateRelease, type Story, tokenUnderWay } from "../../../src/sim/leases/stories.ts";
 import { parsePlan } from "../../../src/sim/plan.ts";
 import { type Report, reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
 import type { Tier } from "../../../src/sim/tier.ts";
@@ -82,6 +85,24 @@ describe("simulated leases", () => {
     runLeases({ ...CALM, operations: [operation], faults }, ({ text }) => told.push(text));
     expect(told).toContain("n0′ starts");
     expect(told.some((text) => text.startsWith("granted x"))).toBe(true);
+  });
+});
+
+describe("a story is told", () => {
+  test.each<[what: string, story: Story, marks: string[]]>([
+    ["of a release that comes late", lateRelease, ["granted", "answer: stale"]],
+    ["of a token under way", tokenUnderWay, ["servers forget: lost", "a floor is given"]],
+  ])("%s, whatever is left to chance", (_what, story, marks) => {
+    const draw = new Draw(new SeededRandom("stories"));
+    for (let count = 0; count < 20; count += 1) {
+      const servers = draw.pick([3, 5]);
+      const shape = { servers, nodes: draw.between(2, 4), restAtMs: draw.between(4_000, 12_000) };
+      const plan: LeasePlan = { ...CALM, ...shape, ...story(draw, shape, CALM.settings), seed: `${count}` };
+      expect(parseLeasePlan(textOfPlan(plan))).toEqual(plan);
+      const result = runLeases(plan);
+      expect(result.violation).toBeUndefined();
+      expect(result.marks).toEqual(expect.arrayContaining(marks));
+    }
   });
 });
 

@@ -1,4 +1,7 @@
+import { replayOf } from "../../../src/sim/report.ts";
+import { TIERS } from "../../../src/sim/tiers.ts";
 import type { Finding } from "./hunt.ts";
+import type { Mutant } from "./mutant.ts";
 
 /** A row of the table. */
 export function toRow({ mutant, found, failures, tried, unsound }: Finding): string {
@@ -21,12 +24,11 @@ export function failuresOf({ mutant, found, failures, tried, unsound }: Finding)
         : `"${mutant.name}" was found only by what was not named for it: ${others}`,
     );
   }
-  return [...wrong, ...unsoundOf(unsound)];
+  return [...wrong, ...unsoundOf(unsound, mutant)];
 }
 
 /** Of who only measures how rare a find is: that it was found is not asked. */
-export function unsoundOf(seeds: Finding["unsound"]): readonly string[] {
-  return [...seeds].map(
-    (seed) => `seed ${seed} fails without any mutant: npm run sim -- --seed mutants:${seed}`,
-  );
+export function unsoundOf(seeds: Finding["unsound"], { workload }: Mutant): readonly string[] {
+  const tier = TIERS[workload ?? "machine"];
+  return seeds.map((seed) => `seed ${seed} fails without any mutant: ${replayOf(tier, `mutants:${seed}`)}`);
 }

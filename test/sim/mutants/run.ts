@@ -55,7 +55,7 @@ try {
   const findings = new Map<Mutant, Finding>();
   await Promise.all(Array.from({ length: parallel }, () => work(queue, findings)));
   const wrong = [...findings.values()].flatMap((finding) =>
-    measured === undefined ? failuresOf(finding) : unsoundOf(finding.unsound),
+    measured === undefined ? failuresOf(finding) : unsoundOf(finding.unsound, finding.mutant),
   );
   for (const line of new Set(wrong)) console.error(line);
   if (wrong.length > 0) process.exitCode = 1;

@@ -1,6 +1,7 @@
 import { generate } from "../../../src/sim/generate.ts";
 import { INVARIANTS } from "../../../src/sim/invariants/all.ts";
 import { generateLeases } from "../../../src/sim/leases/generate.ts";
+import { parseLeasePlan } from "../../../src/sim/leases/plan.ts";
 import { runLeases } from "../../../src/sim/leases/run.ts";
 import { World } from "../../../src/sim/machine/world.ts";
 import { REST_MS } from "../../../src/sim/run.ts";
@@ -28,4 +29,9 @@ export function trySeed(seed: number, workload?: string): Failure | undefined {
     if (error instanceof Violation) return { seed, invariant: error.invariant, seen: error.seen };
     return { seed, invariant: THROWS, seen: String(error) };
   }
+}
+
+/** Runs one plan of leases. @returns the rule that it breaks, if it does */
+export function tryLeasePlan(text: string): string | undefined {
+  return runLeases(parseLeasePlan(text)).violation?.invariant;
 }

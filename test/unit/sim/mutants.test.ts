@@ -1,13 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CANARY, MUTANTS } from "../../sim/mutants/all.ts";
 import { bundleMutant, mutate } from "../../sim/mutants/bundle.ts";
-import { hunt } from "../../sim/mutants/hunt.ts";
+import { type Finding, hunt } from "../../sim/mutants/hunt.ts";
 import { MutantDoesNotApplyError } from "../../sim/mutants/mutant.ts";
 import { failuresOf } from "../../sim/mutants/report.ts";
 import { SURVIVORS } from "../../sim/mutants/survivors.ts";
+import type * as Trial from "../../sim/mutants/trial.ts";
 
 describe("planted bugs", () => {
   let folder = "";
@@ -46,6 +48,29 @@ describe("planted bugs", () => {
     const finding = await hunt(CANARY, folder, { seeds: 1, untilFound: true });
     expect(finding.found).toMatchObject({ seed: expect.any(Number), invariant: "no machine throws" });
     expect(failuresOf(finding)).toEqual([]);
+  });
+
+  test.each(MUTANTS.filter(({ plan }) => plan !== undefined))(
+    "$name: its regression plan fails with it",
+    async (mutant) => {
+      const plan = await readFile(new URL(`../../sim/regressions/${mutant.plan}`, import.meta.url), "utf8");
+      const bundle = await bundleMutant(mutant, "trial", folder);
+      const { tryLeasePlan } = (await import(pathToFileURL(bundle).href)) as typeof Trial;
+      expect(mutant.by).toContain(tryLeasePlan(plan));
+    },
+  );
+
+  test("a seed that fails without any mutant is told with the command that runs it", () => {
+    const finding: Finding = {
+      mutant: CANARY,
+      found: undefined,
+      failures: new Map(),
+      unsound: [7],
+      tried: 9,
+    };
+    expect(failuresOf(finding).at(-1)).toContain("npm run sim -- --tier machine --seed mutants:7");
+    const ofLeases: Finding = { ...finding, mutant: { ...CANARY, workload: "leases" } };
+    expect(failuresOf(ofLeases).at(-1)).toContain("npm run sim -- --workload leases --seed mutants:7");
   });
 
   test("what does no harm survives, and what only another invariant finds does not count", async () => {

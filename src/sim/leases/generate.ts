@@ -12,7 +12,7 @@ const NAMES = ["x", "y", "z"];
 const BETWEEN_LOSSES_MS = 2_600;
 
 /** In so many plans one of the stories is told, and little else happens. */
-const STORIES_IN = 0.15;
+const STORIES_IN = 0.2;
 
 export function generateLeases(seed: string): LeasePlan {
   const random = new SeededRandom(`leases ${seed}`);

@@ -123,4 +123,28 @@ export const tokenUnderWay: Story = (draw, shape, settings) => {
   };
 };
 
-export const STORIES: readonly Story[] = [lateRelease, tokenUnderWay];
+/**
+ * 1. Answers to a holder take their time. 2. The last of them is under way still when nothing more gets through to it. 3. Another
+ * waits for the name, and has it as soon as the servers let go of the first.
+ */
+export const lastAnswer: Story = (draw, shape) => {
+  const { asker, other } = drawRoles(draw, shape);
+  const cutMs = draw.between(1_200, Math.max(1_200, shape.restAtMs - 2_000));
+  const common = { kind: "acquire", name: NAME, timeoutMs: 3_000 } as const;
+  const servers = Array.from({ length: shape.servers }, (_, server) => server);
+  return {
+    operations: [
+      { ...common, atMs: cutMs - draw.between(700, 1_000), node: asker, wait: false, holdMs: 100_000 },
+      { ...common, atMs: cutMs + draw.between(-200, 500), node: other, wait: true, holdMs: 500 },
+    ],
+    faults: servers.flatMap((server): LeaseFault[] => [
+      {
+        ...{ kind: "slow", atMs: cutMs - 600, forMs: 1_000, node: asker, server },
+        byMs: draw.between(80, 160),
+      },
+      { kind: "cut", atMs: cutMs, forMs: 3_000, node: asker, server },
+    ]),
+  };
+};
+
+export const STORIES: readonly Story[] = [lateRelease, tokenUnderWay, lastAnswer];

@@ -102,7 +102,7 @@ export const LEASES: readonly Mutant[] = [
       },
     ],
     by: [ONE_HOLDER],
-    seeds: 12_000,
+    seeds: 1_720,
   },
   {
     name: "leases: a holder does not count the time that its machine slept",
@@ -158,7 +158,7 @@ export const LEASES: readonly Mutant[] = [
     ],
     plan: "leases/a-token-under-way-while-a-floor-is-sought.json",
     by: [TOKENS_RISE],
-    seeds: 1_100,
+    seeds: 1_000,
   },
   {
     name: "leases: what comes late on an earlier connection is carried out",
@@ -172,6 +172,6 @@ export const LEASES: readonly Mutant[] = [
     ],
     plan: "leases/a-release-of-an-earlier-connection.json",
     by: [ONE_HOLDER, TOKENS_RISE, LINEARIZABLE],
-    seeds: 310,
+    seeds: 320,
   },
 ];

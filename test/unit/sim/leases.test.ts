@@ -6,7 +6,7 @@ import { generate } from "../../../src/sim/generate.ts";
 import { generateLeases } from "../../../src/sim/leases/generate.ts";
 import { type LeaseFault, type LeasePlan, parseLeasePlan } from "../../../src/sim/leases/plan.ts";
 import { runLeases } from "../../../src/sim/leases/run.ts";
-import { lateRelease, type Story, tokenUnderWay } from "../../../src/sim/leases/stories.ts";
+import { lastAnswer, lateRelease, type Story, tokenUnderWay } from "../../../src/sim/leases/stories.ts";
 import { parsePlan } from "../../../src/sim/plan.ts";
 import { type Report, reportOf, textOfPlan, textOfReport } from "../../../src/sim/report.ts";
 import type { Tier } from "../../../src/sim/tier.ts";
@@ -92,6 +92,7 @@ describe("a story is told", () => {
   test.each<[what: string, story: Story, marks: string[]]>([
     ["of a release that comes late", lateRelease, ["granted", "answer: stale"]],
     ["of a token under way", tokenUnderWay, ["servers forget: lost", "a floor is given"]],
+    ["of a last answer that takes its time", lastAnswer, ["granted", "lost"]],
   ])("%s, whatever is left to chance", (_what, story, marks) => {
     const draw = new Draw(new SeededRandom("stories"));
     for (let count = 0; count < 20; count += 1) {

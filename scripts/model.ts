@@ -44,6 +44,6 @@ function searchAll(): boolean {
 function printRow(run: string, ...cells: readonly [string, string, string, string]): void {
   const [found, states, steps, seconds] = cells;
   console.log(
-    `${run.padEnd(52)}${found.padEnd(14)}${states.padStart(12)}${steps.padStart(7)}${seconds.padStart(9)}`,
+    `${run.padEnd(54)}${found.padEnd(14)}${states.padStart(12)}${steps.padStart(7)}${seconds.padStart(9)}`,
   );
 }

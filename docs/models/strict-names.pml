@@ -7,7 +7,8 @@
  *
  * README.md tells what stands for what, what was left out, and what was found. To be set with -D:
  * - bounds: RIVALS (0: one node), ACQUISITIONS that are begun by both nodes together, CRASHES that empty a server;
- * - ALWAYS_CONFIRM: nobody holds a name by one round of requests; ORDER: of which two holders one must have the higher token;
+ * - ALWAYS_CONFIRM: nobody holds a name by one round of requests; CONFIRM_LOWER: late votes with no higher token help to confirm;
+ *   ORDER: of which two holders one must have the higher token;
  * - clocks that break their bound: BROKEN_CLOCKS, BROKEN_GUARDS, and MAY_OVERLAP, for two holders are not an error then;
  * - broken on purpose: NAIVE_SESSION, NO_INCARNATION, NO_GUARD, NO_CONFIRM, CONFIRM_LATE, NO_FLOOR, EARLY_FLOOR;
  * - SYMMETRY 0, to be able to follow who does what.
@@ -203,6 +204,8 @@ inline grant(c, s) {
   if :: node[c].phase == HOLDS -> countLate(c, s) :: else fi;
 #ifdef CONFIRM_LATE
   LINK(c, s).confirming = (node[c].phase == CONFIRMS);
+#elif defined(CONFIRM_LOWER)
+  LINK(c, s).confirming = (node[c].phase == CONFIRMS && newToken <= node[c].token);
 #endif
 }
 #define GRANTS(c, s) LINK(c, s).asked && IS_UP(s) && !IS_RIVALS(c, s) -> grant(c, s)

@@ -15,6 +15,8 @@ export class Recovery {
   readonly #links: readonly ServerLink[];
   /** What each server said last, if it keeps out. */
   readonly #guards: (Guarded | undefined)[];
+  /** Of each server, which guard this node has seen there last, and when for the first time. */
+  readonly #seen: ({ readonly guard: string; readonly sinceMs: number } | undefined)[];
   /** When the others were asked for a floor for it last. */
   readonly #askedMs: number[];
   #hasWarned = false;
@@ -23,22 +25,36 @@ export class Recovery {
     this.#core = core;
     this.#links = links;
     this.#guards = links.map(() => undefined);
+    this.#seen = links.map(() => undefined);
     this.#askedMs = links.map(() => Number.NEGATIVE_INFINITY);
   }
 
   guarded(link: ServerLink, guarded: Guarded): void {
     this.#guards[link.index] = guarded;
     const { requestMs } = this.#core.times;
-    link.lookAgain(guarded.waitMs > 0 ? Math.min(guarded.waitMs + 1, requestMs) : requestMs);
+    const waitMs = Math.max(guarded.waitMs, guarded.needsFloor ? this.#leftToWait(link, guarded.guard) : 0);
+    link.lookAgain(waitMs > 0 ? Math.min(waitMs + 1, requestMs) : requestMs);
     if (!guarded.needsFloor) return;
     if (this.#isFirstUse()) this.#openAll();
-    else if (guarded.waitMs === 0) this.#findFloor(link, guarded.guard);
+    else if (waitMs === 0) this.#findFloor(link, guarded.guard);
     this.#warnIfClosed();
   }
 
   /** It takes part, or cannot be reached. */
   forget(link: ServerLink): void {
     this.#guards[link.index] = undefined;
+  }
+
+  /**
+   * How long the guard has still to last by this node's clock, from when this node saw it first. The server's own is a calendar,
+   * which is likely to be put right just after a restart: a wait that is cut short by that would be none.
+   */
+  #leftToWait(link: ServerLink, guard: string): number {
+    const { monotonicMs } = this.#core.now;
+    const known = this.#seen[link.index];
+    const seen = known?.guard === guard ? known : { guard, sinceMs: monotonicMs };
+    this.#seen[link.index] = seen;
+    return Math.max(0, seen.sinceMs + this.#core.times.guardMs - monotonicMs);
   }
 
   /**

@@ -136,7 +136,7 @@ export const LEASES: readonly Mutant[] = [
     edits: [
       {
         file: `${QUORUM}/recovery.ts`,
-        find: "else if (guarded.waitMs === 0) this.#findFloor",
+        find: "else if (waitMs === 0) this.#findFloor",
         replace: "else this.#findFloor",
       },
       {

@@ -161,6 +161,26 @@ describe("servers that lose what they knew", () => {
     expect([a, b, c].map((node) => world.take(node, `of ${node.owner}`)).length).toBe(3);
   });
 
+  test("the wait is not cut short by a calendar that is put right meanwhile", () => {
+    const world = new Cast({ nodes: 2 });
+    world.run(1_000);
+    const askedMs: number[] = [];
+    world.restart(0, "lost");
+    const restartedMs = world.nowMs;
+    world.passes = (_node, _server, { request }) => {
+      if (request.kind === "recover") askedMs.push(world.nowMs);
+      return true;
+    };
+    // Each too small to be noticed, and both together half a ttl.
+    for (let step = 0; step < 2; step += 1) {
+      world.run(TTL_MS / 5);
+      world.servers[0]?.clock.stepWall(TTL_MS * 0.25);
+    }
+    world.run(2 * TTL_MS);
+    expect(Math.min(...askedMs) - restartedMs).toBeGreaterThan(TTL_MS);
+    expect(askedMs.length).toBeLessThan(10);
+  });
+
   test("tokens keep going up through restart after restart", () => {
     const world = new Cast();
     const [a, b] = [world.node(0), world.node(1)];

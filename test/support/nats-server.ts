@@ -1,10 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
+import { firstWord, placeFor, type ServerPlace, ServerProcess } from "./server-process.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 export interface NatsServerOptions {
@@ -15,96 +11,36 @@ export interface NatsServerOptions {
   readonly jetstream?: boolean;
 }
 
-/** One real nats-server on a loopback port. Its process ends with `stop()`, or with this process, whatever happens. */
-export class NatsServer implements AsyncDisposable {
-  readonly port: number;
-  readonly #directory: string;
+/** One real nats-server on a loopback port. `signal("SIGHUP")` makes a new configuration count, too. */
+export class NatsServer extends ServerProcess {
   readonly #jetstream: boolean;
-  #child: ChildProcess | undefined;
-  #log = "";
 
-  private constructor(port: number, directory: string, jetstream: boolean) {
-    this.port = port;
-    this.#directory = directory;
+  private constructor(place: ServerPlace, jetstream: boolean) {
+    super(place);
     this.#jetstream = jetstream;
   }
 
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
-    const port = options.port ?? (await freePort());
-    const directory = await mkdtemp(join(tmpdir(), "rollcall-nats-"));
-    const server = new NatsServer(port, directory, options.jetstream === true);
-    try {
-      await server.configure(options.config ?? "");
-      await server.run();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+    const place = await placeFor("nats", options.port);
+    return new NatsServer(place, options.jetstream === true).begin(options.config);
   }
 
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  get directory(): string {
-    return this.#directory;
+  protected override command(configFile: string): readonly [string, ...string[]] {
+    return ["nats-server", "-c", configFile];
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
+  protected override configuration(config: string): readonly string[] {
+    const store = join(this.directory, "jetstream");
+    const jetstream = this.#jetstream ? [`jetstream { store_dir: "${store}" }`] : [];
+    return [`listen: 127.0.0.1:${this.port}`, ...jetstream, config];
   }
 
-  get log(): string {
-    return this.#log;
-  }
-
-  /** Writes the configuration; `signal("SIGHUP")` or a restart makes it count. */
-  async configure(config: string): Promise<void> {
-    const store = join(this.#directory, "jetstream");
-    const jetstream = this.#jetstream ? `jetstream { store_dir: "${store}" }\n` : "";
-    await writeFile(this.#configFile(), `listen: 127.0.0.1:${this.port}\n${jetstream}${config}\n`);
-  }
-
-  /** Starts the process again after `kill()`, on the same port, and waits until it takes connections. */
-  async run(): Promise<void> {
-    const child = spawn("nats-server", ["-c", this.#configFile()], { stdio: ["ignore", "pipe", "pipe"] });
-    this.#child = child;
-    endWithUs(child);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => {
-        this.#log = (this.#log + chunk.toString()).slice(-20_000);
-      });
-    }
-    await eventually(
-      () => {
-        if (child.exitCode !== null) throw new Error(`nats-server ended: ${this.#log}`);
-        return accepts(this.port);
-      },
-      { withinMs: 10_000, what: () => this.#log },
-    );
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
-  }
-
-  /** Ends the process at once, and waits until it is gone. */
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill("SIGKILL");
-    await gone;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.#directory, { recursive: true, force: true });
-  }
-
-  #configFile(): string {
-    return join(this.#directory, "nats.conf");
+  protected override async answers(): Promise<boolean> {
+    return (await firstWord(this.port)) !== undefined;
   }
 }
 
@@ -173,23 +109,4 @@ ${options.config ?? ""}`,
     await cluster[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** A child must not outlive the test run, also when a test fails half-way or the run is interrupted. */
-function endWithUs(child: ChildProcess): void {
-  const end = (): void => void child.kill("SIGKILL");
-  process.once("exit", end);
-  child.once("exit", () => process.off("exit", end));
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: "127.0.0.1", port });
-    socket.once("data", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-  });
 }

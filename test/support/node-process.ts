@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { endWithUs } from "./end-with-us.ts";
 import { eventually } from "./eventually.ts";
 
 /** Other fields than these depend on the kind. */
@@ -25,13 +26,9 @@ export class NodeProcess implements AsyncDisposable {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child = child;
-    const end = (): void => void child.kill("SIGKILL");
-    process.once("exit", end);
+    endWithUs(child);
     this.#exited = new Promise((resolve) => {
-      child.once("exit", () => {
-        process.off("exit", end);
-        resolve();
-      });
+      child.once("exit", () => resolve());
     });
     let rest = "";
     child.stdout?.on("data", (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { endWithUs } from "./end-with-us.ts";
 import { eventually } from "./eventually.ts";
 import type { NodeCommands } from "./worker/node-commands.ts";
 import type { Ask, Remote, Report, TimedSighting, ToldError } from "./worker/protocol.ts";
@@ -49,14 +50,13 @@ export class Worker implements AsyncDisposable {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#child = child;
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
+    // It ends by itself when the channel closes, but not while it is stopped.
+    endWithUs(child);
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-10_000);
     });
     this.ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
-        process.off("exit", kill);
         for (const id of [...this.#pending.keys()])
           this.#settle(id)?.reject(new Error(`worker ${name} has ended: ${this.#stderr}`));
         resolve({ code, signal });

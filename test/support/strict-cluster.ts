@@ -1,7 +1,8 @@
+import { keyOf } from "../../src/node/strict/key.ts";
 import { RedisServer } from "./redis-server.ts";
 import { type NodeSetup, WorkerCluster } from "./worker-cluster.ts";
 
-/** Three real redis-servers, and workers on one real nats-server that keep their leases there. All of it ends with the disposal. */
+/** Real redis-servers, three unless told otherwise, and workers on one real nats-server that keep their leases there. All of it ends with the disposal. */
 export class StrictCluster<N extends number> implements AsyncDisposable {
   readonly redis: readonly RedisServer[];
   readonly cluster: WorkerCluster<N>;
@@ -16,11 +17,12 @@ export class StrictCluster<N extends number> implements AsyncDisposable {
     size: N,
     ttlMs: number,
     node: NodeSetup = {},
+    servers = 3,
   ): Promise<StrictCluster<N>> {
-    const redis = await Promise.all([RedisServer.start(), RedisServer.start(), RedisServer.start()]);
+    const redis = await Promise.all(Array.from({ length: servers }, () => RedisServer.start()));
     try {
-      const servers = redis.map(({ url }) => url);
-      const setup = { node: { ...node, redis: { servers, options: { ttlMs } } } };
+      const urls = redis.map(({ url }) => url);
+      const setup = { node: { ...node, redis: { servers: urls, options: { ttlMs } } } };
       const strict = new StrictCluster(redis, await WorkerCluster.start(size, setup));
       try {
         // Servers that have just started keep out for a ttl.
@@ -37,6 +39,12 @@ export class StrictCluster<N extends number> implements AsyncDisposable {
       await Promise.all(redis.map((server) => server[Symbol.asyncDispose]()));
       throw error;
     }
+  }
+
+  /** How many stand in line for a name of the default scope, on each server. */
+  async inLine(name: string): Promise<readonly number[]> {
+    const queue = `rollcall:{default}:queue:${keyOf("default", name)}`;
+    return Promise.all(this.redis.map(async (server) => Number(await server.ask("ZCARD", queue))));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,6 +21,26 @@ describe("whoever asks for the holder", () => {
     expect(unclear).toMatchObject({ unclearName: "x" });
   });
 
+  test("is told no by a node that has given the name back, though votes for it are left", async () => {
+    const { shells, start, store } = setUp("given back");
+    const [a, b] = [await start("a"), await start("b")];
+    store.cut(2, a.id);
+    await shells.run(2 * TTL_MS);
+    const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    for (const server of [0, 1]) store.cut(server, a.id);
+    void lease.release();
+    store.cut(0, b.id);
+    expect(await shells.until(b.strictNames.lookup("x", { timeoutMs: 2 * TTL_MS }))).toBeUndefined();
+  });
+
+  test("has a hint of whoever holds a name that it was refused", async () => {
+    const { failure, shells, start } = setUp("hint of a refusal");
+    const [a, b] = [await start("a"), await start("b")];
+    const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    await failure(b.strictNames.register("x", b.spawn()));
+    expect(b.strictNames.whereis("x")).toMatchObject({ node: a.id, token: lease.token });
+  });
+
   test("has a hint at hand, with its age", async () => {
     const { shells, start } = setUp("hint");
     const [a, b] = [await start("a"), await start("b")];
@@ -63,6 +83,50 @@ describe("whoever asks for the holder", () => {
     const { requests } = b.stats().leases;
     await shells.run(TTL_MS);
     expect(b.stats().leases.requests - requests).toBeLessThanOrEqual(12);
+  });
+});
+
+describe("a watch of one name", () => {
+  async function follow(watch: AsyncIterable<StrictNameEvent>, events: string[]): Promise<void> {
+    for await (const event of watch) events.push(event.kind);
+  }
+
+  test("looks three times in each ttl, however many watch, and goes on while nobody can tell", async () => {
+    const { cutAll, healAll, shells, start } = setUp("watches");
+    const [a, b] = [await start("a"), await start("b")];
+    const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    const requestsIn = async (ms: number): Promise<number> => {
+      const before = b.stats().leases.requests;
+      await shells.run(ms);
+      return b.stats().leases.requests - before;
+    };
+    const alone = await requestsIn(10 * TTL_MS);
+    const events: string[][] = [[], [], []];
+    const watches = events.map((list) => {
+      const watch = b.strictNames.watch("x");
+      void follow(watch, list);
+      return watch;
+    });
+    const looks = ((await requestsIn(10 * TTL_MS)) - alone) / 3 / 10;
+    expect(looks).toBeGreaterThan(2.5);
+    expect(looks).toBeLessThan(3.5);
+    expect(events).toEqual([1, 2, 3].map(() => ["state", "registered"]));
+    cutAll();
+    await shells.run(2 * TTL_MS);
+    expect(lease.isHeld()).toBe(false);
+    healAll();
+    await shells.run(3 * TTL_MS);
+    expect(events).toEqual([1, 2, 3].map(() => ["state", "registered", "unregistered"]));
+    for (const watch of watches) await watch.return();
+    await shells.run(TTL_MS);
+    const another = b.strictNames.watch("x");
+    const later: string[] = [];
+    void follow(another, later);
+    await shells.run(TTL_MS);
+    await shells.until(a.strictNames.register("x", a.spawn()));
+    await shells.run(TTL_MS);
+    expect(later).toEqual(["state", "registered"]);
+    await another.return();
   });
 });
 

@@ -108,6 +108,22 @@ describe("a lease", () => {
     expect(a.stats().leases).toMatchObject({ held: 0, lost: 1 });
   });
 
+  test("is over for everyone before the first process ends of those that lose theirs together", async () => {
+    const { cutAll, shells, start } = setUp("together");
+    const a = await start("a");
+    const processes = [a.spawn(), a.spawn(), a.spawn()];
+    const leases = await shells.until(
+      Promise.all(processes.map((process, index) => a.strictNames.register(`n${index}`, process))),
+    );
+    const aborted: boolean[][] = [];
+    for (const { signal } of processes) {
+      signal.addEventListener("abort", () => aborted.push(leases.map((lease) => lease.signal.aborted)));
+    }
+    cutAll();
+    await shells.run(TTL_MS);
+    expect(aborted).toEqual(processes.map(() => [true, true, true]));
+  });
+
   test("that is lost is told to a process that wants to live on", async () => {
     const { cutAll, healAll, shells, start } = setUp("notify");
     const a = await start("a");
@@ -186,16 +202,46 @@ describe("a lease", () => {
     const a = await start("a");
     const process = a.spawn(undefined, { onNotice: () => {} });
     const names = Array.from({ length: 3_000 }, (_, index) => `n${index}`);
+    const { requests } = a.stats().leases;
     const asked = names.map((name) => a.strictNames.register(name, process, { onLost: "notify" }));
     expect(a.stats().leases.registering).toBe(3_000);
+    await shells.run(0);
+    // 512, by requests about 256 each.
+    expect(a.stats().leases.requests - requests).toBe(2 * 3);
     await shells.until(Promise.all(asked));
     expect(a.stats().leases).toMatchObject({ registering: 0, held: 3_000 });
     cutAll();
     const more = names.map((name) =>
       a.strictNames.register(`more ${name}`, process, { timeoutMs: 5_000 }).catch((error: unknown) => error),
     );
-    const refused = await shells.until(Promise.all(more), 5_200);
+    // Each had its own time, whenever its turn came.
+    const refused = await shells.until(Promise.all(more), 5_010);
     expect(new Set(refused.map((error) => (error as NoQuorumError).code))).toEqual(new Set(["NO_QUORUM"]));
+  });
+
+  test("of thousands asked for at once, and not wanted any more before their turn, is not asked for", async () => {
+    const { shells, start } = setUp("unwanted");
+    const a = await start("a");
+    const process = a.spawn();
+    const unwanted = new AbortController();
+    const names = Array.from({ length: 2_000 }, (_, index) => `n${index}`);
+    const { requests } = a.stats().leases;
+    const asked = names.map((name, index) =>
+      a.strictNames
+        .register(name, process, index < 512 ? {} : { signal: unwanted.signal })
+        .catch((error: unknown) => error),
+    );
+    await shells.run(0);
+    unwanted.abort(new Error("enough"));
+    const outcomes = await shells.until(Promise.all(asked));
+    expect(outcomes.filter((outcome) => outcome instanceof Error)).toHaveLength(2_000 - 512);
+    expect(a.stats().leases.requests - requests).toBe(2 * 3);
+    // Nor does it make room for more at once than there was.
+    const before = a.stats().leases.requests;
+    const more = names.map((name) => a.strictNames.register(`more ${name}`, process));
+    await shells.run(0);
+    expect(a.stats().leases.requests - before).toBe(2 * 3);
+    await shells.until(Promise.all(more));
   });
 
   test("is not waited for any more when its node drains", async () => {

@@ -133,7 +133,9 @@ describe("strict names", () => {
     const { failure, shells, start } = setUp("waits");
     const [a, b] = [await start("a"), await start("b")];
     const lease = await shells.until(a.strictNames.register("x", a.spawn()));
+    const beganMs = shells.clock.now().monotonicMs;
     const late = await failure(b.strictNames.register("x", b.spawn(), { wait: true, timeoutMs: 3_000 }));
+    expect(shells.clock.now().monotonicMs - beganMs).toBe(3_000);
     expect(late).toBeInstanceOf(TimeoutError);
     expect(late).toMatchObject({ timeoutMs: 3_000 });
     const controller = new AbortController();
@@ -144,6 +146,11 @@ describe("strict names", () => {
     controller.abort(new Error("enough"));
     expect(await ended).toMatchObject({ message: "enough" });
     expect(b.stats().leases).toMatchObject({ registering: 0, waiting: 0 });
+    await shells.run(100);
+    const [renewing, before] = [a.stats().leases.requests, b.stats().leases.requests];
+    await shells.run(10 * TTL_MS);
+    // Whoever waits looks at the line again and again, besides.
+    expect(b.stats().leases.requests - before).toBeLessThanOrEqual(a.stats().leases.requests - renewing + 6);
     await shells.until(lease.release());
     await shells.run(1_000);
     expect(await shells.until(a.strictNames.lookup("x"))).toBeUndefined();

@@ -28,11 +28,15 @@ export const MAX_IN_FLIGHT = 10_000;
  */
 export const MAX_OWED = 16_384;
 
+/** Ballots of one node under way at once. Two full requests to each server: enough to keep them busy, and soon done. */
+export const BALLOTS_AT_ONCE = 512;
+
 /** Between two attempts at a name that several are after, in milliseconds: drawn from up to the first, doubled up to the last. */
 export const BACKOFF_MS = { first: 4, last: 64 } as const;
 
 /**
  * How long a waiter waits before it looks by itself, in milliseconds: so long when it is next, and so much more for each one ahead
- * of it. It is how a waiter that died is noticed, and a word of release that was lost made up for.
+ * of it; and no more often than lets each waiter of its node have so much time to itself. It is how a waiter that died is noticed,
+ * and a word of release that was lost made up for.
  */
-export const POLL_MS = { next: 500, perPlace: 250 } as const;
+export const POLL_MS = { next: 500, perPlace: 250, perWaiter: 1 } as const;

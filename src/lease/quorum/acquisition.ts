@@ -5,6 +5,7 @@ import { Ballot, type Won } from "./ballot.ts";
 import { Command, type CommandPort } from "./command.ts";
 import type { ServerLink } from "./server-link.ts";
 import { tallyOf } from "./tally.ts";
+import type { Turn } from "./window.ts";
 
 export interface AcquisitionOptions {
   readonly command: number;
@@ -27,6 +28,8 @@ export class Acquisition extends Command {
   readonly isWaiting: boolean;
   readonly #options: AcquisitionOptions;
   #ballot: Ballot | undefined;
+  /** Until its ballot is over, or while it waits for one. */
+  #turn: Turn | undefined;
   #tries = 0;
   #ticket = 0;
   #isMyTurn = false;
@@ -43,22 +46,31 @@ export class Acquisition extends Command {
     if (this.hasEnded) return;
     this.#isMyTurn = true;
     this.#tries = 0;
-    if (this.#ballot === undefined) this.attempt();
+    this.#turn?.hurry();
+    if (this.#turn === undefined) this.attempt();
   }
 
   protected giveUp(): void {
     const { claim, name, wait } = this.#options;
     this.#ballot?.giveUp(true);
-    this.#ballot = undefined;
+    this.#endTurn();
     if (!wait) return;
     for (const link of this.port.links) link.owe({ name, claim, leave: true });
   }
 
   attempt(): void {
+    this.stayAwake();
+    const isUrgent = this.#isMyTurn || !this.#options.wait;
+    this.#turn ??= this.port.window.enter(() => this.#hold(), isUrgent);
+  }
+
+  #hold(): void {
     const { core } = this.port;
     const links = this.usable();
-    this.stayAwake();
-    if (this.areTooFew(links.length)) return;
+    if (this.areTooFew(links.length)) {
+      this.#endTurn();
+      return;
+    }
     this.#isMyTurn = false;
     this.#tries += 1;
     const { claim, name, value, wait } = this.#options;
@@ -78,6 +90,12 @@ export class Acquisition extends Command {
     ballot.begin();
   }
 
+  #endTurn(): void {
+    this.#ballot = undefined;
+    this.#turn?.end();
+    this.#turn = undefined;
+  }
+
   #won(ballot: Ballot, { open, token, votes }: Won): void {
     const { core, held } = this.port;
     const mask = held.maskOf(votes);
@@ -87,6 +105,7 @@ export class Acquisition extends Command {
       return;
     }
     const { claim, name, value } = this.#options;
+    this.#endTurn();
     this.end();
     held.hold({ name, claim, token, value }, mask, open);
     core.emit({ kind: "granted", command: this.id, name, claim, token });
@@ -97,7 +116,7 @@ export class Acquisition extends Command {
     // Else its time runs out as well, while somebody is being asked about it, and two attempts follow.
     this.stayAwake();
     ballot.giveUp(false);
-    this.#ballot = undefined;
+    this.#endTurn();
     for (const result of results) if (result.kind === "held") this.port.core.sawToken(result.vote.token);
     if (results.some(({ kind }) => kind === "exhausted")) this.refuse({ kind: "exhausted" });
     else if (this.#options.wait) this.#standInLine(results);
@@ -112,7 +131,8 @@ export class Acquisition extends Command {
     const isInPlace = refused.length === results.length && tickets.every((ticket) => ticket === this.#ticket);
     const ahead = Math.max(0, ...refused.map((result) => result.ahead));
     const leftMs = Math.max(0, ...refused.map((result) => result.leftMs));
-    const pollMs = Math.min(POLL_MS.next + ahead * POLL_MS.perPlace, this.port.core.times.renewEveryMs);
+    const inLineMs = Math.min(POLL_MS.next + ahead * POLL_MS.perPlace, this.port.core.times.renewEveryMs);
+    const pollMs = Math.max(inLineMs, this.port.waiters() * POLL_MS.perWaiter);
     // Whoever it is kept for may not know, because the line has changed since the release.
     const next = refused.flatMap((result) => (result.kind === "reserved" ? [ownerOf(result.next)] : []));
     for (const owner of new Set(next)) this.port.passOn(owner, this.name);

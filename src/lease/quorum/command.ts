@@ -4,6 +4,7 @@ import type { HeldNames } from "./held-names.ts";
 import type { Questions } from "./questions.ts";
 import type { ServerLink } from "./server-link.ts";
 import type { Refusal } from "./types.ts";
+import type { BallotWindow } from "./window.ts";
 
 /** For so many times `requestMs` a command waits until it reaches a majority: a node that has just started has to connect first. */
 const PATIENCE = 2;
@@ -14,6 +15,9 @@ export interface CommandPort {
   readonly links: readonly ServerLink[];
   readonly held: HeldNames;
   readonly questions: Questions;
+  readonly window: BallotWindow;
+  /** Commands of this node that stand in line. */
+  waiters(): number;
   /** Tells whoever a name is kept for. */
   passOn(owner: string, name: string): void;
   /** It has come to an end. */

@@ -9,6 +9,7 @@ import { Questions } from "./questions.ts";
 import { Recovery } from "./recovery.ts";
 import { ServerLink } from "./server-link.ts";
 import type { HoldingQuestion, LeaseEffect, LeaseInput } from "./types.ts";
+import { BallotWindow } from "./window.ts";
 
 /**
  * One node's side of the leases: it gets names from a majority of servers, keeps them, and knows until when. Pure: it is told what
@@ -27,6 +28,8 @@ export class QuorumMachine {
   /** Those who wait for a name, by name. */
   readonly #waiting = new Map<string, Set<Acquisition>>();
   readonly #port: CommandPort;
+  readonly #window = new BallotWindow();
+  #waiters = 0;
   #closed = false;
 
   constructor(options: QuorumOptions) {
@@ -39,7 +42,18 @@ export class QuorumMachine {
     this.#questions = new Questions(core, this.#held);
     const ended = (command: Command): void => this.#ended(command);
     const passOn = (owner: string, name: string): void => this.#passOn(owner, name);
-    this.#port = { core, links, held: this.#held, questions: this.#questions, passOn, ended };
+    const waiters = (): number => this.#waiters;
+    const window = this.#window;
+    this.#port = {
+      core,
+      links,
+      held: this.#held,
+      questions: this.#questions,
+      window,
+      waiters,
+      passOn,
+      ended,
+    };
   }
 
   /** When it wants a `tick` at the latest, by the monotonic clock. */
@@ -82,6 +96,8 @@ export class QuorumMachine {
     this.#endLost();
     this.#core.agenda.runDue(now.monotonicMs);
     this.#take(input);
+    if (!this.#closed) this.#window.admit();
+    for (const link of this.#links) link.sendAcquires();
     return this.#core.takeEffects();
   }
 
@@ -152,6 +168,7 @@ export class QuorumMachine {
     if (command instanceof Acquisition && command.isWaiting) {
       const waiting = this.#waiting.get(command.name) ?? new Set();
       this.#waiting.set(command.name, waiting.add(command));
+      this.#waiters += 1;
     }
     command.attempt();
   }
@@ -160,7 +177,7 @@ export class QuorumMachine {
     this.#commands.delete(command.id);
     if (!(command instanceof Acquisition)) return;
     const waiting = this.#waiting.get(command.name);
-    waiting?.delete(command);
+    if (waiting?.delete(command) === true) this.#waiters -= 1;
     if (waiting?.size === 0) this.#waiting.delete(command.name);
   }
 

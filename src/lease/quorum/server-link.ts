@@ -43,6 +43,11 @@ interface Owed {
   readonly done: ((next: SessionId | undefined) => void) | undefined;
 }
 
+interface Acquiring {
+  readonly item: AcquireItem;
+  readonly done: (result: AcquireResult | undefined) => void;
+}
+
 type InSession = Extract<LeaseRequest, { readonly session: SessionId }>["kind"];
 
 /** One server, as this node knows it: the connection, the session, and what is under way. */
@@ -52,6 +57,8 @@ export class ServerLink {
   readonly #core: QuorumCore;
   readonly #hooks: LinkHooks;
   readonly #inFlight = new Map<number, InFlight>();
+  /** Votes that are asked for in this step. */
+  #acquiring: Acquiring[] = [];
   /** By claim. */
   readonly #owed = new Map<number, Owed>();
   #isConnected = false;
@@ -128,6 +135,7 @@ export class ServerLink {
 
   /** A request that is about no session. */
   ask(request: LeaseRequest, done: (reply: LeaseReply | undefined) => void): void {
+    this.sendAcquires();
     if (!this.#isConnected || this.#inFlight.size >= MAX_IN_FLIGHT) {
       done(undefined);
       return;
@@ -138,12 +146,23 @@ export class ServerLink {
     this.#core.emit({ kind: "send", server: this.index, id, request });
   }
 
+  /** Sent with others of the same step, or before whatever else is sent. */
   acquire(item: AcquireItem, done: (result: AcquireResult | undefined) => void): void {
     // What was owed for an earlier attempt goes ahead on the same connection, and must not come again behind this.
     this.payOwed();
     this.#owed.delete(item.claim);
-    this.#askInSession("acquire", { items: [item] }, (reply) => {
-      done(reply?.kind === "acquired" ? reply.items[0] : undefined);
+    this.#acquiring.push({ item, done });
+    if (this.#acquiring.length >= ITEMS_PER_REQUEST) this.sendAcquires();
+  }
+
+  sendAcquires(): void {
+    const batch = this.#acquiring;
+    if (batch.length === 0) return;
+    this.#acquiring = [];
+    this.#askInSession("acquire", { items: batch.map(({ item }) => item) }, (reply) => {
+      for (const [index, { done }] of batch.entries()) {
+        done(reply?.kind === "acquired" ? reply.items[index] : undefined);
+      }
     });
   }
 
@@ -294,6 +313,9 @@ export class ServerLink {
   }
 
   #sessionLost(): void {
+    // For the session that has ended: not sent to the next one.
+    const acquiring = this.#acquiring;
+    this.#acquiring = [];
     const owed = [...this.#owed.values()];
     this.#session = undefined;
     this.#deadlineMs = undefined;
@@ -301,6 +323,7 @@ export class ServerLink {
     this.#owed.clear();
     this.#hooks.onSessionLost(this);
     for (const { done } of owed) done?.(undefined);
+    for (const { done } of acquiring) done(undefined);
     this.#tend();
   }
 

@@ -145,6 +145,29 @@ describe("many who want one name", () => {
     }
   });
 
+  test("thousands that one node waits for are had soon after their holder died, and until then cost little", () => {
+    const world = new Cast({ nodes: 2 });
+    const [a, b] = [world.node(0), world.node(1)];
+    const names = Array.from({ length: 2_000 }, (_, index) => `x${index}`);
+    for (const name of names) world.take(a, name);
+    const asked = names.map((name) => world.acquire(b, name, { wait: true, timeoutMs: 120_000 }));
+    world.run(5_000);
+    let looks = 0;
+    world.passes = (node, _server, { request }) => {
+      if (node === b && request.kind === "acquire") looks += request.items.length;
+      return true;
+    };
+    world.run(10_000);
+    // Each looks once in two seconds, at three servers.
+    expect(looks).toBeLessThan(3 * names.length * 6);
+    expect(looks).toBeGreaterThan(3 * names.length * 3);
+    a.crash();
+    const crashedMs = world.nowMs;
+    world.run(TTL_MS + 1_000, () => asked.every(({ outcome }) => outcome !== undefined));
+    for (const each of asked) world.granted(each);
+    expect(world.nowMs - crashedMs).toBeLessThan(TTL_MS + 1_000);
+  });
+
   test("all names of a node that died can be had after a ttl", () => {
     const world = new Cast();
     const [a, b] = [world.node(0), world.node(1)];

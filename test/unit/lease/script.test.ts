@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MAX_IN_FLIGHT } from "../../../src/lease/limits.ts";
+import { BALLOTS_AT_ONCE, ITEMS_PER_REQUEST, MAX_IN_FLIGHT } from "../../../src/lease/limits.ts";
 import { makeSessionId } from "../../../src/lease/requests.ts";
 import { Script } from "./script.ts";
 
@@ -212,18 +212,73 @@ describe("step by step", () => {
   test("more requests than may be under way are not sent, and tried again", () => {
     const script = new Script();
     for (let command = 1; command <= MAX_IN_FLIGHT + 5; command += 1) {
+      script.step({ kind: "lookup", command, name: `${command}`, timeoutMs: 60_000 });
+    }
+    const sent = script.effects.filter((each) => each.kind === "send" && each.request.kind === "read");
+    expect(sent.length).toBe(3 * MAX_IN_FLIGHT);
+    expect(script.told("refused")).toEqual([]);
+  });
+
+  test("only so many ballots are held at once; who has waited longest begins when one is over, and who is in a hurry before", () => {
+    const script = new Script();
+    const acquire = (command: number, wait: boolean): void =>
       script.step({
-        kind: "acquire",
-        command,
-        name: `${command}`,
-        value: new Uint8Array(),
-        wait: false,
+        ...{ kind: "acquire", command, name: `x${command}`, value: new Uint8Array(), wait },
+        timeoutMs: 60_000,
+      });
+    for (let command = 1; command <= BALLOTS_AT_ONCE + 3; command += 1) acquire(command, true);
+    const names = (): readonly string[] =>
+      script
+        .open(0, "acquire")
+        .flatMap(({ request }) => (request.kind === "acquire" ? request.items.map(({ name }) => name) : []));
+    expect(names()).toHaveLength(BALLOTS_AT_ONCE);
+    acquire(9_001, false);
+    expect(names()).toHaveLength(BALLOTS_AT_ONCE);
+    script.step({ kind: "yourTurn", name: `x${BALLOTS_AT_ONCE + 3}` });
+    script.step({ kind: "cancel", command: BALLOTS_AT_ONCE + 1 });
+    const began: string[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const before = new Set(names());
+      for (const server of [0, 1]) script.grant(server, 100 + round);
+      began.push(...names().filter((name) => !before.has(name)));
+    }
+    expect(script.told("granted")).toHaveLength(3);
+    expect(began).toEqual(["x9001", `x${BALLOTS_AT_ONCE + 3}`, `x${BALLOTS_AT_ONCE + 2}`]);
+  });
+
+  test("what begins at the same moment shares requests, and each is answered for itself", () => {
+    const script = new Script();
+    const names = Array.from({ length: BALLOTS_AT_ONCE }, (_, index) => `x${index}`);
+    for (const [index, name] of names.entries()) {
+      script.step({
+        ...{ kind: "acquire", command: index + 1, name, value: new Uint8Array(), wait: true },
         timeoutMs: 60_000,
       });
     }
-    const sent = script.effects.filter((each) => each.kind === "send" && each.request.kind === "acquire");
-    expect(sent.length).toBe(3 * MAX_IN_FLIGHT);
-    expect(script.told("refused")).toEqual([]);
+    // All of them are held by somebody whose session ends at the same moment.
+    const vote = { session: makeSessionId("other", 1), claim: 1, token: 7, value: new Uint8Array() };
+    for (const server of [0, 1, 2]) {
+      for (const _name of names)
+        script.vote(server, { kind: "held", vote, leftMs: 300, ticket: 1, ahead: 0 });
+    }
+    expect(script.open(0, "acquire")).toEqual([]);
+    script.advance(3_000);
+    const sent = script.open(0, "acquire");
+    expect(sent.length).toBe(BALLOTS_AT_ONCE / ITEMS_PER_REQUEST);
+    const items = sent.flatMap(({ request }) => (request.kind === "acquire" ? request.items : []));
+    expect(new Set(items.map(({ name }) => name))).toEqual(new Set(names));
+    for (const server of [0, 1]) {
+      for (const { request } of script.open(server, "acquire")) {
+        const asked = request.kind === "acquire" ? request.items : [];
+        const results = asked.map(
+          ({ name }) => ({ kind: "granted", token: 1_000 + Number(name.slice(1)) }) as const,
+        );
+        script.reply(server, "acquire", { kind: "acquired", items: results });
+      }
+    }
+    const granted = script.told("granted");
+    expect(granted).toHaveLength(BALLOTS_AT_ONCE);
+    for (const { name, token } of granted) expect(token).toBe(1_000 + Number(name.slice(1)));
   });
 
   test("a name that is lost is given back at once, so that whoever waits need not wait for the session to end", () => {

@@ -12,6 +12,24 @@ export function hashNumber(value: number): number {
   return finish((value >>> 0) ^ Math.imul((value / 0x1_0000_0000) >>> 0, 0x9e3779b1));
 }
 
+/**
+ * A number of 53 bits that these bytes come to, going on from another one (cyrb53, public domain, by bryc): what a chain over many
+ * messages is made of. Tells accidents apart, not attacks.
+ */
+export function digestBytes(data: Uint8Array, start: number): number {
+  let left = 0xdeadbeef ^ start;
+  let right = 0x41c6ce57 ^ (start / 0x1_0000_0000);
+  // Counted, for that takes half the time of going over the bytes.
+  for (let index = 0; index < data.length; index += 1) {
+    const byte = data[index] ?? 0;
+    left = Math.imul(left ^ byte, 0x9e3779b1);
+    right = Math.imul(right ^ byte, 0x5f356495);
+  }
+  left = Math.imul(left ^ (left >>> 16), 0x85ebca6b) ^ Math.imul(right ^ (right >>> 13), 0xc2b2ae35);
+  right = Math.imul(right ^ (right >>> 16), 0x85ebca6b) ^ Math.imul(left ^ (left >>> 13), 0xc2b2ae35);
+  return (right & 0x1f_ffff) * 0x1_0000_0000 + (left >>> 0);
+}
+
 function finish(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

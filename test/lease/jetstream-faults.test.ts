@@ -11,9 +11,12 @@ import { eventually, pause } from "../support/eventually.ts";
 import { LeasePeer } from "../support/lease-peer.ts";
 import { type NatsCluster, NatsServer, startNatsCluster } from "../support/nats-server.ts";
 import { QuorumNode } from "../support/quorum-node.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 
 /** Longer than an election takes, mostly: so that names may be kept over one. */
 const TTL_MS = 6_000;
+/** Until the servers have found each other again. */
+const MARGIN_MS = 4_000;
 const SLOW = { withinMs: 40_000 };
 const STREAM = "rollcall-lease-default";
 
@@ -50,6 +53,9 @@ class Contest implements AsyncDisposable {
   /** Acquisitions by owner. */
   readonly #counts = new Map<string, number>();
   readonly broken: string[] = [];
+  /** As `broken`, while copies of the log may differ unnoticed. */
+  readonly excused: string[] = [];
+  #isExcused = false;
   #lastToken = 0;
   #isOver = false;
   #runs: Promise<void>[] = [];
@@ -78,26 +84,46 @@ class Contest implements AsyncDisposable {
     expect(this.broken).toEqual([]);
   }
 
+  /** For a while there may be two holders, and tokens may be given twice. */
+  excuse(): void {
+    this.#isExcused = true;
+  }
+
+  /** That is over: also for those who had the name before, and for tokens that were given before. */
+  excuseNoMore(): void {
+    this.#isExcused = false;
+    const holders = [...this.#holding.keys()].filter((owner) => this.#holds(owner));
+    if (holders.length > 1) this.broken.push(`${holders.join(" and ")} still hold it`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#runs);
     for (const node of this.nodes.values()) await node[Symbol.asyncDispose]();
   }
 
+  #holds(owner: string): boolean {
+    const claim = this.#holding.get(owner);
+    return claim !== undefined && this.nodes.get(owner)?.holds("x", claim) === true;
+  }
+
   async #run(node: QuorumNode): Promise<void> {
     while (!this.#isOver) {
       const outcome = await node.acquire("x", { wait: true, timeoutMs: 2_000 });
-      if (outcome.kind !== "granted") continue;
+      if (outcome.kind !== "granted") {
+        // Where nobody leads, that is said at once.
+        await pause(10);
+        continue;
+      }
       const { claim, token } = outcome;
       if (node.holds("x", claim)) {
         const count = (this.#counts.get(node.owner) ?? 0) + 1;
         this.#counts.set(node.owner, count);
-        for (const [owner, other] of this.#holding) {
-          if (this.nodes.get(owner)?.holds("x", other) === true) {
-            this.broken.push(`${node.owner} and ${owner} hold it`);
-          }
+        const broken = this.#isExcused ? this.excused : this.broken;
+        for (const owner of this.#holding.keys()) {
+          if (this.#holds(owner)) broken.push(`${node.owner} and ${owner} hold it`);
         }
-        if (token <= this.#lastToken) this.broken.push(`token ${token} after ${this.#lastToken}`);
+        if (token <= this.#lastToken) broken.push(`token ${token} after ${this.#lastToken}`);
         this.#lastToken = Math.max(this.#lastToken, token);
         this.#holding.set(node.owner, claim);
         // Now and then for long, so that faults find it held.
@@ -179,9 +205,11 @@ test("the leader stands still until another is elected, and goes on with what it
   await contest.goesOn();
 }, 120_000);
 
-// On 2.9.10 the former leader has told of a message that the others do not have: whoever read it there must notice.
+// On 2.9.10 the copy of the former leader has messages, after the heal, that the others do not have, and keeps them for ever. What was
+// asked there meanwhile may be answered from these until somebody has read of the others: no longer than a ttlMs. Then all is closed,
+// begins anew, and is as it should be.
 test.each(["reset", "stall"] as const)(
-  "the leader is cut off, and a node with it: that one gives up, the others go on, and so do all after the heal (%s)",
+  "the leader is cut off, and a node with it: the others go on, and after the heal all do, without a second holder once a ttl is over (%s)",
   async (how) => {
     const cluster = own(await startNatsCluster({ size: 3, jetstream: true, proxied: true }));
     const urls = cluster.servers.map(({ url }) => url);
@@ -192,12 +220,17 @@ test.each(["reset", "stall"] as const)(
     await contest.goesOn();
     const cutOff = cluster.servers.indexOf(await leaderOf(cluster));
     const others = [0, 1, 2].filter((index) => index !== cutOff);
+    contest.excuse();
     for (const index of others) cluster.cut(cutOff, index, how);
     await contest.goesOn([...contest.nodes.keys()].filter((_, index) => index !== cutOff));
     for (const index of others) cluster.heal(cutOff, index);
+    await Promise.all([contest.goesOn(), pause(TTL_MS + MARGIN_MS)]);
+    contest.excuseNoMore();
+    await contest.goesOn();
+    await pause(TTL_MS);
     await contest.goesOn();
   },
-  180_000,
+  240_000,
 );
 
 test("the whole cluster is killed and started again: names, tokens and sessions are as they were", async () => {
@@ -252,11 +285,14 @@ test.each([1, 3] as const)(
     const options = { servers: servers.map(({ url }) => url), ttlMs: 60_000, replicas };
     const a = await member(options, "a");
     const token = await a.take("x", { proposal: 5_000 });
-    await Promise.all(Array.from({ length: 2 * ENTRIES_PER_SNAPSHOT }, () => a.renew()));
+    await Promise.all(Array.from({ length: 4 * ENTRIES_PER_SNAPSHOT }, () => a.renew()));
     await withClient(first ?? "", async (client) => {
       const manager = await client.jetstreamManager();
       const { streams } = manager;
-      await eventually(async () => (await streams.info(STREAM)).state.messages < ENTRIES_PER_SNAPSHOT, SLOW);
+      await eventually(
+        async () => (await streams.info(STREAM)).state.messages < 2 * ENTRIES_PER_SNAPSHOT,
+        SLOW,
+      );
       expect((await streams.info(STREAM)).state.messages).toBeGreaterThan(0);
     });
     const b = await member(options, "b");
@@ -267,6 +303,29 @@ test.each([1, 3] as const)(
   },
   60_000,
 );
+
+test("whoever was away for longer than the log goes back gives up its session, and whoever was not keeps it", async () => {
+  const server = own(await NatsServer.start({ jetstream: true }));
+  const proxy = own(await TcpProxy.start(server.port));
+  const options = { ttlMs: 60_000, replicas: 1 } as const;
+  const a = await member({ ...options, servers: `nats://127.0.0.1:${proxy.port}` }, "a");
+  const b = await member({ ...options, servers: server.url }, "b");
+  const token = await a.take("x");
+  const renewedAfter = async (entries: number) => {
+    proxy.cut();
+    await eventually(() => !a.peer.isConnected(0), SLOW);
+    await Promise.all(Array.from({ length: entries }, () => b.renew()));
+    proxy.heal();
+    await a.peer.connected(0);
+    a.connection += 1;
+    return a.renew();
+  };
+  expect(await renewedAfter(ENTRIES_PER_SNAPSHOT / 2)).toMatchObject({ kind: "kept" });
+  // What it was given might stand in a part that it cannot compare any more.
+  expect(await renewedAfter(4 * ENTRIES_PER_SNAPSHOT)).toEqual({ kind: "noSession" });
+  await eventually(async () => (await b.acquire("x")).kind === "granted", SLOW);
+  expect(await b.take("x")).toBeGreaterThan(token);
+}, 60_000);
 
 test("a request that is larger than the server takes fails, and nothing else does", async () => {
   const server = own(await NatsServer.start({ jetstream: true }));
@@ -284,7 +343,7 @@ test("the permissions that the documentation gives are enough", async () => {
   const server = own(await NatsServer.start({ jetstream: true, config }));
   const options = { servers: `nats://u:p@127.0.0.1:${server.port}`, ttlMs: 60_000, replicas: 1 } as const;
   const a = await member(options, "a");
-  await Promise.all(Array.from({ length: 2 * ENTRIES_PER_SNAPSHOT }, () => a.renew()));
+  await Promise.all(Array.from({ length: 3 * ENTRIES_PER_SNAPSHOT }, () => a.renew()));
   // So much at once that the server asks whether it is read.
   const item = { name: "x", claim: 1, proposal: 1, ticket: undefined, value: new Uint8Array(500_000) };
   await Promise.all(Array.from({ length: 60 }, () => a.ask("acquire", { items: [item] })));

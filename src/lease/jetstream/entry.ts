@@ -2,13 +2,18 @@ import { MalformedError } from "../../kernel/malformed.ts";
 import { pack, unpack } from "../../kernel/msgpack.ts";
 import type { AcquireItem, ConfirmItem, LeaseRequest, ReleaseItem, SessionId } from "../requests.ts";
 import { bytes, flag, list, text, whole } from "./fields.ts";
+import { LOG_START, type LogMark } from "./trail.ts";
 
 /** What stands in the log beside the requests: what the nodes tell each other about it. */
 export type LogNote =
   /** Somebody has waited for a whole `ttlMs` since this session was kept last. Without effect if it has been kept since. */
   | { readonly kind: "expire"; readonly session: SessionId; readonly keptAt: number }
-  /** Somebody has seen more of the log than there is. `maxToken`: the highest that they know of. */
-  | { readonly kind: "lost"; readonly maxToken: number }
+  /**
+   * Somebody has seen more of the log than there is, or another one. Everything ends, and begins anew with this: the state from here
+   * on follows from it alone. `epoch`: higher than any that was known; without effect if it is not. `maxToken`: the highest that they
+   * know of.
+   */
+  | { readonly kind: "lost"; readonly epoch: number; readonly maxToken: number }
   /** Somebody has waited for as long as this guard has to last. */
   | { readonly kind: "endGuard"; readonly guard: string };
 
@@ -20,11 +25,29 @@ export interface LogEntry {
   /** What the author knows its request by. */
   readonly id: number;
   readonly configuration: string;
+  /** What its author had carried out of the log when it wrote this. */
+  readonly mark: LogMark;
   readonly request: LeaseRequest | LogNote;
 }
 
-export function encodeEntry({ author, configuration, id, number, request }: LogEntry): Uint8Array {
-  return pack([author, number, id, configuration, request.kind, ...fieldsOf(request)]);
+/** Fields of a request, at most: the mark stands behind so many, where nodes of an older layout do not look. */
+const MOST_FIELDS = 3;
+
+export function encodeEntry({ author, configuration, id, mark, number, request }: LogEntry): Uint8Array {
+  const fields = fieldsOf(request);
+  const padding = Array.from({ length: MOST_FIELDS - fields.length }, () => null);
+  return pack([author, number, id, configuration, request.kind, ...fields, ...padding, ...markFields(mark)]);
+}
+
+export function markFields({ count, digest, epoch }: LogMark): readonly number[] {
+  return [epoch, count, digest];
+}
+
+/** @param fields none: it is of an older layout. Its configuration says so, and only that has to be understood. */
+export function readMark(fields: readonly unknown[]): LogMark {
+  if (fields.length === 0) return LOG_START;
+  const [epoch, count, digest] = fields;
+  return { epoch: whole(epoch), count: whole(count), digest: whole(digest) };
 }
 
 function fieldsOf(request: LeaseRequest | LogNote): readonly unknown[] {
@@ -38,7 +61,7 @@ function fieldsOf(request: LeaseRequest | LogNote): readonly unknown[] {
     case "expire":
       return [request.session, request.keptAt];
     case "lost":
-      return [request.maxToken];
+      return [request.maxToken, request.epoch];
     case "endGuard":
       return [request.guard];
     case "open":
@@ -65,13 +88,14 @@ function fieldsOf(request: LeaseRequest | LogNote): readonly unknown[] {
 
 /** @throws MalformedError when it is none */
 export function decodeEntry(data: Uint8Array): LogEntry {
-  const [author, number, id, configuration, kind, ...fields] = list(unpack(data));
+  const [author, number, id, configuration, kind, ...rest] = list(unpack(data));
   return {
     author: text(author),
     number: whole(number),
     id: whole(id),
     configuration: text(configuration),
-    request: readRequest(text(kind), fields),
+    mark: readMark(rest.slice(MOST_FIELDS)),
+    request: readRequest(text(kind), rest),
   };
 }
 
@@ -87,7 +111,7 @@ function readRequest(kind: string, fields: readonly unknown[]): LeaseRequest | L
     case "expire":
       return { kind, session: text(first) as SessionId, keptAt: whole(second) };
     case "lost":
-      return { kind, maxToken: whole(first) };
+      return { kind, maxToken: whole(first), epoch: whole(second) };
     case "endGuard":
       return { kind, guard: text(first) };
     default:

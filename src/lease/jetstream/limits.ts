@@ -13,6 +13,18 @@ export const OPEN_SNAPSHOTS = 4;
 /** Entries that are kept until the snapshot that they follow has been read, at most. */
 export const MAX_BUFFERED = 1_000_000;
 
+/**
+ * For so many entries back a node can tell whether somebody else has read the same log: 128 KiB. Whoever lags by more is not
+ * compared with, and compares by itself.
+ */
+export const TRAIL_ENTRIES = 16_384;
+
+/** A node says so often in a `ttlMs` that the log was lost, at most, whatever it reads. The guard that follows lasts for all of it. */
+export const LOSSES_PER_TTL = 6;
+
+/** Sessions of which one node remembers whether they have ended with the log that it read, at most. It uses one at a time. */
+export const MAX_SESSIONS_KNOWN = 64;
+
 /** Sessions that one node reports as silent at once, at most. The rest a moment later. */
 export const EXPIRED_AT_ONCE = 256;
 

@@ -3,14 +3,16 @@ import { readGreeting } from "../../bus/nats/greeting.ts";
 import type { Cancel } from "../../kernel/clock.ts";
 import { fraction } from "../../kernel/random.ts";
 import type { LeaseOpenOptions } from "../port.ts";
-import type { LeaseReply, LeaseRequest } from "../requests.ts";
+import type { LeaseReply, LeaseRequest, SessionId } from "../requests.ts";
 import { type ConnectionSettings, JetstreamConnection } from "./connection.ts";
-import { encodeEntry, type LogNote } from "./entry.ts";
-import { CATCH_UP_MS, EXPIRED_AT_ONCE, REDIAL_MS } from "./limits.ts";
+import { encodeEntry, type LogEntry, type LogNote } from "./entry.ts";
+import { CATCH_UP_MS, EXPIRED_AT_ONCE, LOSSES_PER_TTL, MAX_SESSIONS_KNOWN, REDIAL_MS } from "./limits.ts";
 import { type LogMessage, LogReader } from "./log-reader.ts";
+import { Losses } from "./losses.ts";
 import type { JetstreamLeasesSettings } from "./options.ts";
 import { LeaseReplica } from "./replica.ts";
 import { encodeSnapshot } from "./snapshot.ts";
+import { LOG_START } from "./trail.ts";
 
 export interface LinkSettings {
   readonly jetstream: JetstreamLeasesSettings;
@@ -37,6 +39,8 @@ interface Session {
   /** The end of the log when it began: once it has been read, requests are taken. */
   goal: number;
   isOpen: boolean;
+  /** Entries up to this number were sent before the user of this link was told that the connection is gone: not answered. */
+  forgotten: number;
   /** The last message that was read before this connection, which it begins with, to see that it is still there. */
   known: { readonly at: number; readonly writtenMs: number } | undefined;
 }
@@ -49,8 +53,16 @@ export class JetstreamLink {
   #replica: LeaseReplica;
   #reader: LogReader | undefined;
   #session: Session | undefined;
-  /** The highest token of a log that is not there any more. */
-  #lostToken: number | undefined;
+  readonly #losses: Losses;
+  #isTrusted = true;
+  /**
+   * How often there was no going on from what had been read. A lease session lasts no longer than the reading that it was opened in:
+   * 1. this node reads, in one copy of the log, that it was given a name; 2. it connects anew, and the copy there does not have that;
+   * 3. its session is in both. If it were kept, so would be the name that nobody else knows this node has.
+   */
+  #readings = 0;
+  /** In which of these each session was opened, oldest first. */
+  readonly #openedIn = new Map<SessionId, number>();
   /** It may greet, and be cut off from the others. */
   #failedLast: ServerAddress | undefined;
   #dialing: Promise<void>;
@@ -72,6 +84,7 @@ export class JetstreamLink {
     this.#settings = settings;
     this.#options = options;
     this.#handlers = handlers;
+    this.#losses = new Losses(options.random, settings.jetstream.lease.ttlMs / LOSSES_PER_TTL);
     this.#replica = this.#makeReplica();
     this.#dialing = this.#dial();
     this.#look();
@@ -79,7 +92,25 @@ export class JetstreamLink {
 
   send(id: number, request: LeaseRequest): void {
     const session = this.#session;
-    if (session?.isOpen === true) this.#publish(session, id, request);
+    if (session?.isOpen !== true) return;
+    if (request.kind === "open") this.#noteOpened(request.session);
+    if ("session" in request && this.#hasEnded(request.session)) this.#refuse(session, id, request);
+    else this.#publish(session, id, request);
+  }
+
+  /** Not while the caller is still sending. */
+  #refuse(
+    session: Session,
+    id: number,
+    { connection, session: ended }: Extract<LeaseRequest, { readonly session: SessionId }>,
+  ): void {
+    // The others need not wait for it to fall silent.
+    if (this.#isTrusted) this.#publish(session, 0, { kind: "close", session: ended, connection });
+    const { forgotten } = session;
+    this.#options.clock.endOfTurn(() => {
+      const isSame = this.#session === session && session.forgotten === forgotten;
+      if (isSame) this.#handlers.onReply(id, { kind: "noSession" });
+    });
   }
 
   async close(): Promise<void> {
@@ -104,6 +135,7 @@ export class JetstreamLink {
       connection: undefined,
       goal: 0,
       isOpen: false,
+      forgotten: 0,
       known: undefined,
       cancelDeadline: () => undefined,
     };
@@ -163,6 +195,8 @@ export class JetstreamLink {
       session.known = first <= last.at ? last : undefined;
       return Math.max(first, last.at);
     }
+    if (reader !== undefined) this.#losses.learn(reader);
+    this.#readings += 1;
     this.#replica = this.#makeReplica();
     this.#reader = new LogReader(this.#replica, Math.max(1, first));
     return Math.max(1, first);
@@ -170,9 +204,15 @@ export class JetstreamLink {
 
   /** The log is not the one that was read: it was deleted, or its servers have lost what was not on their disks. */
   #forget(): void {
-    this.#lostToken = Math.max(this.#lostToken ?? 0, this.#replica.maxToken);
-    this.#reader = undefined;
+    if (this.#reader !== undefined) this.#losses.give(this.#reader);
     this.#warn("it has lost a part of the log of leases; strict names stay closed for a ttlMs");
+    this.#giveUpReader();
+  }
+
+  /** Another one reads the log from its beginning. */
+  #giveUpReader(): void {
+    if (this.#reader !== undefined) this.#losses.learn(this.#reader);
+    this.#reader = undefined;
   }
 
   #read(session: Session, message: LogMessage): void {
@@ -183,7 +223,7 @@ export class JetstreamLink {
       session.known = undefined;
       if (message.at !== known.at) {
         // Deleted meanwhile, or not in this copy: what was read rests on something that is not there.
-        this.#reader = undefined;
+        this.#giveUpReader();
         session.connection?.fail("the last message that was read is not there any more");
         return;
       }
@@ -194,27 +234,61 @@ export class JetstreamLink {
       }
     }
     const result = reader.take(message);
-    switch (result.kind) {
-      case "gap":
-        this.#reader = undefined;
-        session.connection?.fail("the log was shortened before it was read");
-        return;
-      case "applied":
-        if (result.entry.author === session.author) {
-          if (result.entry.request.kind === "lost") this.#lostToken = undefined;
-          if (reader.isSnapshotDue) this.#writeSnapshot(session, reader);
-          if (result.reply !== undefined && result.entry.id > 0 && session.isOpen) {
-            this.#handlers.onReply(result.entry.id, result.reply);
-          }
-        }
-        break;
-      case "snapshot":
-        this.#shorten(session, result.at);
-        break;
-      case "none":
-        break;
+    if (result.kind === "gap") {
+      this.#giveUpReader();
+      session.connection?.fail("the log was shortened before it was read");
+      return;
     }
+    const wasTrusted = this.#isTrusted;
+    this.#isTrusted = this.#losses.trusts(reader, this.#replica.maxToken);
+    if (result.kind === "restarted" || (wasTrusted && !this.#isTrusted)) this.#endSessions(session);
+    if (result.kind === "applied" && result.entry.author === session.author) {
+      this.#readOwn(session, result.entry, result.reply);
+    }
+    if (result.kind === "snapshot") this.#shorten(session, result.at);
     this.#openIfRead(session);
+    this.#tellOfLoss(session);
+  }
+
+  #readOwn(session: Session, { id, number }: LogEntry, reply: LeaseReply | undefined): void {
+    const reader = this.#reader;
+    if (reader?.isSnapshotDue === true && this.#isTrusted) this.#writeSnapshot(session, reader);
+    if (reply === undefined || id === 0 || !session.isOpen || number <= session.forgotten) return;
+    this.#handlers.onReply(id, this.#isTrusted ? reply : COPIES_DIFFER);
+  }
+
+  /** Whoever uses this link looks at its session again at once, and learns that it has ended. */
+  #endSessions(session: Session): void {
+    this.#readings += 1;
+    if (!session.isOpen) return;
+    session.forgotten = this.#entries;
+    this.#handlers.onDisconnected();
+    if (this.#session === session) this.#handlers.onConnected();
+  }
+
+  #hasEnded(session: SessionId): boolean {
+    return (this.#openedIn.get(session) ?? this.#readings) !== this.#readings;
+  }
+
+  #noteOpened(session: SessionId): void {
+    this.#openedIn.set(session, this.#readings);
+    const [oldest] = this.#openedIn.keys();
+    if (oldest !== undefined && this.#openedIn.size > MAX_SESSIONS_KNOWN) this.#openedIn.delete(oldest);
+  }
+
+  /** Not if it is refused: then those say it whose settings the log has. */
+  #tellOfLoss(session: Session): void {
+    const reader = this.#reader;
+    if (this.#isTrusted || this.#session !== session || !session.isOpen || reader === undefined) return;
+    if (!this.#replica.accepts(this.#settings.configuration)) return;
+    const note = this.#losses.note(reader, this.#options.clock.now().monotonicMs);
+    if (note === undefined) return;
+    if (reader.isForked) {
+      this.#warn(
+        "its servers have different copies of the log of leases; strict names stay closed for a ttlMs",
+      );
+    }
+    this.#publish(session, 0, note);
   }
 
   #openIfRead(session: Session): void {
@@ -231,10 +305,9 @@ export class JetstreamLink {
     session.cancelDeadline();
     this.#redials = 0;
     this.#lastWarning = "";
-    if (this.#lostToken !== undefined) {
-      // Known to be told when it has been read back.
-      this.#publish(session, 0, { kind: "lost", maxToken: this.#lostToken });
-    }
+    this.#isTrusted = this.#losses.trusts(reader, this.#replica.maxToken);
+    // Before anything else that this node asks.
+    this.#tellOfLoss(session);
     this.#handlers.onConnected();
   }
 
@@ -263,7 +336,8 @@ export class JetstreamLink {
   #publish(session: Session, id: number, request: LeaseRequest | LogNote): void {
     this.#entries += 1;
     const { configuration } = this.#settings;
-    const entry = { author: session.author, number: this.#entries, id, configuration, request };
+    const mark = this.#reader?.mark ?? LOG_START;
+    const entry = { author: session.author, number: this.#entries, id, configuration, mark, request };
     session.connection?.publish("entry", encodeEntry(entry), id);
   }
 
@@ -275,7 +349,7 @@ export class JetstreamLink {
 
   /** Whoever sees a whole snapshot while it is up to date may do it; all do the same, so it does not matter who is first. */
   #shorten(session: Session, at: number): void {
-    if (!session.isOpen) return;
+    if (!session.isOpen || !this.#isTrusted) return;
     session.connection?.purgeBefore(at + 1).catch((error: unknown) => {
       if (this.#session !== session) return;
       const said = error instanceof Error ? error.message : String(error);
@@ -288,7 +362,8 @@ export class JetstreamLink {
     const { clock, random } = this.#options;
     const { ttlMs } = this.#settings.jetstream.lease;
     const session = this.#session;
-    if (session?.isOpen === true) {
+    if (session !== undefined) this.#tellOfLoss(session);
+    if (session?.isOpen === true && this.#isTrusted) {
       for (const note of this.#replica.overdue(ttlMs / 6, EXPIRED_AT_ONCE)) this.#publish(session, 0, note);
     }
     // Not all nodes at once: the word of the first does for all.
@@ -343,6 +418,12 @@ export class JetstreamLink {
     this.#handlers.onWarning(`JetStream ${this.#settings.jetstream.bucket}: ${message}`);
   }
 }
+
+/** What this copy of the log says to it does not count. */
+const COPIES_DIFFER: LeaseReply = {
+  kind: "failed",
+  message: "the servers have different copies of the log of leases",
+};
 
 /** How often it is looked for sessions that have ended: they end so much of a `ttlMs` late. */
 const LOOKS_PER_TTL = 50;

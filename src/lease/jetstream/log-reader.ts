@@ -4,6 +4,7 @@ import { decodeEntry, type LogEntry } from "./entry.ts";
 import { ENTRIES_PER_SNAPSHOT, MAX_BUFFERED } from "./limits.ts";
 import type { LeaseReplica, LogPlace } from "./replica.ts";
 import { type Snapshot, SnapshotAssembly } from "./snapshot.ts";
+import { type LogMark, LogTrail } from "./trail.ts";
 
 /** One message of the stream. */
 export interface LogMessage extends LogPlace {
@@ -13,15 +14,22 @@ export interface LogMessage extends LogPlace {
 
 export type ReadResult =
   | { readonly kind: "applied"; readonly entry: LogEntry; readonly reply: LeaseReply | undefined }
-  /** There is a whole snapshot in the log now: what it stands for is not needed any more. */
+  /** Nothing of what was read before counts any more. */
+  | { readonly kind: "restarted" }
+  /**
+   * There is another whole snapshot in the log now. What stands up to `at`, which is what the one before it stands for, is not needed
+   * any more. The rest is left for those who read a little later, so that they can go on from where they are.
+   */
   | { readonly kind: "snapshot"; readonly at: number }
   /** Neither, or nothing that can be used yet. */
   | { readonly kind: "none" }
   /** What was in between has been deleted. There is a later snapshot: read from the start again. */
   | { readonly kind: "gap" };
 
-interface Buffered {
+/** An entry, the bytes that it was read from, and its place in the stream. */
+interface Written {
   readonly entry: LogEntry;
+  readonly data: Uint8Array;
   readonly place: LogPlace;
 }
 
@@ -29,6 +37,9 @@ interface Buffered {
  * Reads the log into a replica, from its beginning, or from a snapshot. A snapshot of the state at entry 100 stands somewhere behind
  * entry 100, for others go on writing while it is made. So entries are kept, from the first that is there, until a whole snapshot
  * has come that says what was before them.
+ *
+ * Servers have been seen to keep different copies of one log, so it is compared with what others have read, as their entries and
+ * snapshots say. Which of two is right cannot be told; it is only told that they differ (`isForked`).
  */
 export class LogReader {
   readonly #replica: LeaseReplica;
@@ -38,8 +49,12 @@ export class LogReader {
   #position: number;
   #lastWrittenMs = 0;
   #isKnown: boolean;
-  #buffer: Buffered[] = [];
+  #buffer: Written[] = [];
   #snapshotAt = 0;
+  readonly #trail = new LogTrail();
+  #isForked = false;
+  #highestToken = 0;
+  #highestEpoch = 0;
 
   /** @param first the first message that the stream has, or would have */
   constructor(replica: LeaseReplica, first: number) {
@@ -59,6 +74,26 @@ export class LogReader {
     return this.#isKnown;
   }
 
+  /** What the replica has carried out. */
+  get mark(): LogMark {
+    return this.#trail.mark;
+  }
+
+  /** Whether somebody has read another log since the last `lost`: what the replica says is not what all of them say. */
+  get isForked(): boolean {
+    return this.#isForked;
+  }
+
+  /** The highest token that was ever read of, also before a `lost` that did not know of it. */
+  get highestToken(): number {
+    return Math.max(this.#highestToken, this.#replica.maxToken);
+  }
+
+  /** The highest epoch that was ever read of, also of a `lost` that is not there. */
+  get highestEpoch(): number {
+    return this.#highestEpoch;
+  }
+
   /** Whether the last entry is the one whose author writes the next snapshot: all readers say the same. */
   get isSnapshotDue(): boolean {
     const every = Math.max(ENTRIES_PER_SNAPSHOT, 2 ** Math.ceil(Math.log2(2 * this.#replica.size + 1)));
@@ -66,7 +101,7 @@ export class LogReader {
   }
 
   snapshot(): Snapshot {
-    return { at: this.#position, dump: this.#replica.dump() };
+    return { at: this.#position, mark: this.mark, dump: this.#replica.dump() };
   }
 
   take(message: LogMessage): ReadResult {
@@ -89,27 +124,64 @@ export class LogReader {
   }
 
   #takeEntry({ at, data, writtenMs }: LogMessage): ReadResult {
-    const entry = decodeEntry(data);
-    const place = { at, writtenMs };
-    if (this.#isKnown) return { kind: "applied", entry, reply: this.#replica.apply(entry, place) };
+    const written = { entry: decodeEntry(data), data, place: { at, writtenMs } };
+    if (this.#isKnown) return this.#carryOut(written);
     if (this.#buffer.length >= MAX_BUFFERED) return { kind: "gap" };
-    this.#buffer.push({ entry, place });
+    // A copy: what comes is a part of all that came from the socket with it.
+    this.#buffer.push({ ...written, data: new Uint8Array(data) });
     return { kind: "none" };
+  }
+
+  #carryOut({ data, entry, place: { writtenMs } }: Written): ReadResult {
+    const { mark, request } = entry;
+    const trail = this.#trail;
+    const isRestart = request.kind === "lost" && request.epoch > trail.mark.epoch;
+    this.#highestEpoch = Math.max(
+      this.#highestEpoch,
+      mark.epoch,
+      request.kind === "lost" ? request.epoch : 0,
+    );
+    if (isRestart) {
+      this.#highestToken = this.highestToken;
+      this.#isForked = false;
+      trail.restart(request.epoch, data, writtenMs);
+      this.#replica.restart(entry.configuration, request);
+      return { kind: "restarted" };
+    }
+    this.#compare(mark);
+    const isCurrent = mark.epoch === trail.mark.epoch;
+    trail.extend(data, writtenMs);
+    const reply = this.#replica.apply(entry, { at: trail.mark.count, writtenMs, isCurrent });
+    return { kind: "applied", entry, reply };
+  }
+
+  /** @returns whether it is known that they have read the same */
+  #compare(mark: LogMark): boolean {
+    const comparison = this.#trail.compare(mark);
+    if (comparison === "different") this.#isForked = true;
+    return comparison === "same";
   }
 
   #takePart({ data }: LogMessage): ReadResult {
     const snapshot = this.#snapshots.take(data);
     if (snapshot === undefined || snapshot.at < this.#snapshotAt) return { kind: "none" };
-    if (!this.#isKnown) {
-      if (snapshot.at < this.#from - 1) return { kind: "none" };
-      this.#replica.load(snapshot.dump);
-      this.#isKnown = true;
-      for (const { entry, place } of this.#buffer) {
-        if (place.at > snapshot.at) this.#replica.apply(entry, place);
-      }
-      this.#buffer = [];
-    }
+    if (!this.#isKnown) return this.#begin(snapshot);
+    // One of before a `lost` is right too, but nobody could begin with it if that is deleted, so it does not count for that.
+    if (!this.#compare(snapshot.mark)) return { kind: "none" };
+    const before = this.#snapshotAt;
     this.#snapshotAt = snapshot.at;
-    return { kind: "snapshot", at: snapshot.at };
+    return before === 0 ? { kind: "none" } : { kind: "snapshot", at: before };
+  }
+
+  #begin({ at, dump, mark }: Snapshot): ReadResult {
+    if (at < this.#from - 1) return { kind: "none" };
+    this.#replica.load(dump);
+    this.#trail.load(mark);
+    this.#highestEpoch = Math.max(this.#highestEpoch, mark.epoch);
+    this.#isKnown = true;
+    this.#snapshotAt = at;
+    for (const written of this.#buffer) if (written.place.at > at) this.#carryOut(written);
+    this.#buffer = [];
+    return { kind: "none" };
   }
 }

@@ -5,6 +5,8 @@ import { type LeaseSettings, type LeaseTimes, leaseTimes } from "../settings.ts"
 import type { LogEntry, LogNote } from "./entry.ts";
 import type { ReplicaDump } from "./snapshot.ts";
 
+type Lost = Extract<LogNote, { readonly kind: "lost" }>;
+
 /** How a session was used last. */
 interface Use {
   /** The place in the log of what kept it last. */
@@ -37,6 +39,15 @@ export interface LogPlace {
   readonly writtenMs: number;
 }
 
+/** Where an entry is carried out. */
+export interface EntryPlace extends LogPlace {
+  /** Whether its author knew of the last `lost`, and of no other: what they ask rests on the same beginning as this state. */
+  readonly isCurrent: boolean;
+}
+
+/** For whoever had read something else than what the state rests on now. */
+const OF_ANOTHER_LOG: LeaseReply = { kind: "failed", message: "the log of leases was lost meanwhile" };
+
 /**
  * The rules of `LeaseStore`, carried out over a log. Every node has one, and gives it the same entries in the same order, so all of
  * them are in the same state at the same place: what an entry is answered depends on nothing but those before it. What is read on
@@ -67,8 +78,16 @@ export class LeaseReplica {
     return Math.max(this.#data.maxToken, this.#data.floor);
   }
 
-  /** @returns undefined for a note, and for what came out of order */
-  apply(entry: LogEntry, { at, writtenMs }: LogPlace): LeaseReply | undefined {
+  /** Whether this configuration is the one that all must have. Nobody's, as long as nothing was asked. */
+  accepts(configuration: string): boolean {
+    return (this.#data.configuration ?? configuration) === configuration;
+  }
+
+  /**
+   * @param place counted from the last `lost`
+   * @returns undefined for a note, and for what came out of order
+   */
+  apply(entry: LogEntry, { at, isCurrent, writtenMs }: EntryPlace): LeaseReply | undefined {
     const data = this.#data;
     const { configuration, request } = entry;
     // The next leader's calendar may be behind. Only reservations go by it.
@@ -77,13 +96,16 @@ export class LeaseReplica {
     if (data.configuration !== configuration) return { kind: "misconfigured", theirs: data.configuration };
     switch (request.kind) {
       case "expire":
-      case "lost":
       case "endGuard":
-        this.#note(request, at);
+        if (isCurrent) this.#note(request);
+        return undefined;
+      case "lost":
+        // One that counts is carried out by `restart`.
         return undefined;
     }
     const guarded = this.#guarded();
     if (guarded !== undefined) return guarded;
+    if (!isCurrent) return OF_ANOTHER_LOG;
     switch (request.kind) {
       case "status":
       case "recover":
@@ -93,6 +115,17 @@ export class LeaseReplica {
       default:
         return this.#inSession(entry, request, at);
     }
+  }
+
+  /**
+   * All that was known ends, whatever it was: replicas that differed are alike from here on. Sessions that are known here may not be
+   * elsewhere, and of those that are, renewals may be lost; so all are opened anew, when everyone has had the time to give up.
+   */
+  restart(configuration: string, { epoch, maxToken }: Lost): void {
+    this.#uses = new Map();
+    this.#data = this.#makeData();
+    Object.assign(this.#data, { configuration, maxToken, floor: maxToken });
+    this.#guard = { id: `${epoch}`, readMs: this.#nowMs(), reportedMs: 0 };
   }
 
   /** What there is to say about the time that has passed; not again before `againMs`. */
@@ -136,18 +169,10 @@ export class LeaseReplica {
     });
   }
 
-  #note(note: LogNote, at: number): void {
-    const data = this.#data;
+  #note(note: Exclude<LogNote, Lost>): void {
     switch (note.kind) {
       case "expire":
         if (this.#uses.get(note.session)?.keptAt === note.keptAt) this.#end(note.session);
-        return;
-      case "lost":
-        // Sessions that were lost are unknown; of those that are known, renewals may be lost. All of them are opened anew.
-        for (const session of this.#uses.keys()) this.#end(session);
-        data.floor = Math.max(data.floor, data.maxToken, note.maxToken);
-        data.maxToken = data.floor;
-        this.#guard = { id: `${at}`, readMs: this.#nowMs(), reportedMs: 0 };
         return;
       case "endGuard":
         if (this.#guard?.id === note.guard) this.#guard = undefined;

@@ -3,8 +3,10 @@ import { pack, unpack } from "../../kernel/msgpack.ts";
 import type { DataDump } from "../memory/data.ts";
 import type { QueueDump } from "../memory/queue.ts";
 import type { SessionId, Vote } from "../requests.ts";
+import { markFields, readMark } from "./entry.ts";
 import { bytes, finite, list, text, whole } from "./fields.ts";
 import { OPEN_SNAPSHOTS, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS } from "./limits.ts";
+import type { LogMark } from "./trail.ts";
 
 /** All that a replica knows at one place of the log. */
 export interface ReplicaDump {
@@ -22,11 +24,16 @@ export interface ReplicaDump {
 export interface Snapshot {
   /** It is what the log comes to up to here, this entry included. */
   readonly at: number;
+  /** What had been carried out by then. */
+  readonly mark: LogMark;
   readonly dump: ReplicaDump;
 }
 
 /** @returns the messages that it is written in, in this order; undefined when it is too large */
-export function encodeSnapshot({ at, dump }: Snapshot, author: string): readonly Uint8Array[] | undefined {
+export function encodeSnapshot(
+  { at, dump, mark }: Snapshot,
+  author: string,
+): readonly Uint8Array[] | undefined {
   const { data, guard, uses } = dump;
   const { configuration, floor, maxToken, queues, seenMs, sessions, sweepAt, votes } = data;
   const body = pack([
@@ -38,6 +45,7 @@ export function encodeSnapshot({ at, dump }: Snapshot, author: string): readonly
       waiters.map(({ claim, session, ticket }) => [session, claim, ticket]),
     ]),
     uses.map(({ author: by, keptAt, number, session }) => [session, by, keptAt, number]),
+    ...markFields(mark),
   ]);
   const count = Math.ceil(body.length / SNAPSHOT_PART_BYTES);
   if (count > SNAPSHOT_PARTS) return undefined;
@@ -71,7 +79,7 @@ export class SnapshotAssembly {
     if (parts.count > SNAPSHOT_PARTS) throw new MalformedError(`a snapshot of ${parts.count} parts`);
     parts.parts.push(bytes(part));
     if (parts.parts.length === parts.count) {
-      return { at: whole(at), dump: readDump(unpack(Buffer.concat(parts.parts))) };
+      return readSnapshot(whole(at), list(unpack(Buffer.concat(parts.parts))));
     }
     this.#open.set(key, parts);
     const [oldest] = this.#open.keys();
@@ -80,9 +88,10 @@ export class SnapshotAssembly {
   }
 }
 
-function readDump(tree: unknown): ReplicaDump {
-  const [configuration, floor, maxToken, seenMs, sweepAt, guard, sessions, votes, queues, uses] = list(tree);
-  return {
+function readSnapshot(at: number, fields: readonly unknown[]): Snapshot {
+  const [configuration, floor, maxToken, seenMs, sweepAt, guard, sessions, votes, queues, uses, ...mark] =
+    fields;
+  const dump = {
     guard: guard === null ? undefined : text(guard),
     uses: list(uses).map((use) => {
       const [session, author, keptAt, number] = list(use);
@@ -101,12 +110,13 @@ function readDump(tree: unknown): ReplicaDump {
       sweepAt: whole(sweepAt),
       sessions: list(sessions).map((session) => {
         const [id, connection] = list(session);
-        return [text(id) as SessionId, whole(connection), Number.POSITIVE_INFINITY];
+        return [text(id) as SessionId, whole(connection), Number.POSITIVE_INFINITY] as const;
       }),
       votes: list(votes).map(readVote),
       queues: list(queues).map(readQueue),
     },
   };
+  return { at, mark: readMark(mark), dump };
 }
 
 function readVote(item: unknown): readonly [string, Vote] {

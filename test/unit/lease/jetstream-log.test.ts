@@ -5,6 +5,7 @@ import { ENTRIES_PER_SNAPSHOT } from "../../../src/lease/jetstream/limits.ts";
 import { LogReader } from "../../../src/lease/jetstream/log-reader.ts";
 import { LeaseReplica } from "../../../src/lease/jetstream/replica.ts";
 import { encodeSnapshot } from "../../../src/lease/jetstream/snapshot.ts";
+import { LOG_START } from "../../../src/lease/jetstream/trail.ts";
 import { MemoryLeaseServer } from "../../../src/lease/memory/server.ts";
 import { type LeaseRequest, makeSessionId } from "../../../src/lease/requests.ts";
 import { leaseTimes } from "../../../src/lease/settings.ts";
@@ -17,8 +18,9 @@ const opened = OWNERS.map(
   (owner): LeaseRequest => ({ kind: "open", session: makeSessionId(owner, 1), connection: 1 }),
 );
 
-function entryOf(request: LogEntry["request"], number: number, author = "author"): LogEntry {
-  return { author, number, id: number, configuration: "c", request };
+/** @param mark what its author has read; nothing, which whoever has read all finds right */
+function entryOf(request: LogEntry["request"], number: number, mark = LOG_START): LogEntry {
+  return { author: "author", number, id: number, configuration: "c", mark, request };
 }
 
 /** A replica, its reader, and a clock that the test moves. */
@@ -147,23 +149,31 @@ test("when a part of the log is lost, everyone keeps out for the guard, and toke
   const node = makeNode();
   const session = makeSessionId("a", 1);
   applied(node, entryOf({ kind: "open", session, connection: 1 }, 1), 1);
-  applied(node, entryOf({ kind: "lost", maxToken: 700 }, 2), 2);
-  const status = entryOf({ kind: "status" }, 3);
+  expect(node.reader.take(messageOf(entryOf({ kind: "lost", epoch: 5, maxToken: 700 }, 2), 2))).toEqual({
+    kind: "restarted",
+  });
+  const later = (request: LogEntry["request"], number: number) =>
+    applied(node, entryOf(request, number, node.reader.mark), number);
   const { guardMs } = leaseTimes(SETTINGS);
-  expect(applied(node, status, 3)).toMatchObject({ kind: "guarded", waitMs: guardMs, needsFloor: false });
+  expect(later({ kind: "status" }, 3)).toMatchObject({
+    kind: "guarded",
+    waitMs: guardMs,
+    needsFloor: false,
+  });
   node.clock.nowMs = guardMs - 1;
   expect(node.replica.overdue(1_000, 10)).toEqual([]);
   node.clock.nowMs = guardMs;
   const [note] = node.replica.overdue(1_000, 10);
   expect(note).toMatchObject({ kind: "endGuard" });
   if (note === undefined) return;
-  applied(node, entryOf({ kind: "endGuard", guard: "another" }, 4), 4);
-  expect(applied(node, status, 5)).toMatchObject({ kind: "guarded" });
-  applied(node, entryOf(note, 6), 6);
-  expect(applied(node, status, 7)).toEqual({ kind: "ready", maxToken: 700 });
-  expect(applied(node, entryOf({ kind: "renew", session, connection: 1 }, 8), 8)).toEqual({
-    kind: "noSession",
-  });
+  later({ kind: "endGuard", guard: "another" }, 4);
+  // Whoever says it had not read of the loss.
+  applied(node, entryOf(note, 5), 5);
+  expect(later({ kind: "status" }, 6)).toMatchObject({ kind: "guarded" });
+  later(note, 7);
+  expect(later({ kind: "status" }, 8)).toEqual({ kind: "ready", maxToken: 700 });
+  expect(later({ kind: "renew", session, connection: 1 }, 9)).toEqual({ kind: "noSession" });
+  expect(node.reader.isForked).toBe(false);
 });
 
 test("a message that was deleted before it was read is a gap, and one that is no entry is skipped", () => {

@@ -10,6 +10,7 @@ import { CATCH_UP_MS, EXPIRED_AT_ONCE, LOSSES_PER_TTL, MAX_SESSIONS_KNOWN, REDIA
 import { type LogMessage, LogReader } from "./log-reader.ts";
 import { Losses } from "./losses.ts";
 import type { JetstreamLeasesSettings } from "./options.ts";
+import { Patience } from "./patience.ts";
 import { LeaseReplica } from "./replica.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import { LOG_START } from "./trail.ts";
@@ -41,6 +42,7 @@ interface Session {
   isOpen: boolean;
   /** Entries up to this number were sent before the user of this link was told that the connection is gone: not answered. */
   forgotten: number;
+  readonly patience: Patience;
   /** The last message that was read before this connection, which it begins with, to see that it is still there. */
   known: { readonly at: number; readonly writtenMs: number } | undefined;
 }
@@ -136,6 +138,7 @@ export class JetstreamLink {
       goal: 0,
       isOpen: false,
       forgotten: 0,
+      patience: new Patience(this.#settings.silentMs),
       known: undefined,
       cancelDeadline: () => undefined,
     };
@@ -253,8 +256,10 @@ export class JetstreamLink {
   #readOwn(session: Session, { id, number }: LogEntry, reply: LeaseReply | undefined): void {
     const reader = this.#reader;
     if (reader?.isSnapshotDue === true && this.#isTrusted) this.#writeSnapshot(session, reader);
+    const isLate = session.patience.isLate(number, this.#options.clock.now().monotonicMs);
     if (reply === undefined || id === 0 || !session.isOpen || number <= session.forgotten) return;
-    this.#handlers.onReply(id, this.#isTrusted ? reply : COPIES_DIFFER);
+    if (!this.#isTrusted) this.#handlers.onReply(id, COPIES_DIFFER);
+    else this.#handlers.onReply(id, isLate ? TOO_LATE : reply);
   }
 
   /** Whoever uses this link looks at its session again at once, and learns that it has ended. */
@@ -336,6 +341,7 @@ export class JetstreamLink {
   #publish(session: Session, id: number, request: LeaseRequest | LogNote): void {
     this.#entries += 1;
     const { configuration } = this.#settings;
+    session.patience.asked(this.#entries, this.#options.clock.now().monotonicMs);
     const mark = this.#reader?.mark ?? LOG_START;
     const entry = { author: session.author, number: this.#entries, id, configuration, mark, request };
     session.connection?.publish("entry", encodeEntry(entry), id);
@@ -424,6 +430,9 @@ const COPIES_DIFFER: LeaseReply = {
   kind: "failed",
   message: "the servers have different copies of the log of leases",
 };
+
+/** It may stand in one copy only. What it was about is asked again. */
+const TOO_LATE: LeaseReply = { kind: "failed", message: "the log of leases has said nothing for too long" };
 
 /** How often it is looked for sessions that have ended: they end so much of a `ttlMs` late. */
 const LOOKS_PER_TTL = 50;

@@ -1,121 +1,127 @@
 import { fraction, type Random } from "../../src/kernel/random.ts";
-import { redisLeases } from "../../src/redis.ts";
-import { eventually, pause } from "./eventually.ts";
-import { LeasePeer } from "./lease-peer.ts";
-import type { RedisServer } from "./redis-server.ts";
-import type { StrictCluster } from "./strict-cluster.ts";
+import { pause } from "./eventually.ts";
+import type { ServerProcess } from "./server-process.ts";
+import type { NodeFault, ServerFault, StormStage } from "./storm-stage.ts";
 import type { Worker } from "./worker-client.ts";
 
 export interface StormOptions {
-  readonly ttlMs: number;
   readonly random: Random;
   /** The node of a new process runs. */
   onStarted(worker: Worker): Promise<void>;
 }
 
-/** Who is killed is started again, a server empty. `stopped` is for longer than a ttl, `paused` for less. */
-type Fault = "server killed" | "server stopped" | "node killed" | "node stopped" | "node paused";
-
-/** How long a server that has come back keeps out, at most: far above its guard, since somebody has to give it a floor too. */
-const OPEN_MS = 30_000;
-
 /** Kills and stops lease servers and nodes, at random: of each kind one at a time, and a server only when all are open. */
-export class Storm<N extends number> implements AsyncDisposable {
-  /** How often what was done. */
-  readonly faults: Record<Fault, number> = {
-    ...{ "server killed": 0, "server stopped": 0, "node killed": 0, "node stopped": 0, "node paused": 0 },
-  };
-  readonly #strict: StrictCluster<N>;
+export class Storm {
+  readonly #stage: StormStage;
   readonly #options: StormOptions;
-  readonly #observer: LeasePeer;
+  readonly #faults = new Map<string, number>();
   #endsAtMs = 0;
 
-  constructor(strict: StrictCluster<N>, options: StormOptions) {
-    this.#strict = strict;
+  constructor(stage: StormStage, options: StormOptions) {
+    this.#stage = stage;
     this.#options = options;
-    const servers = strict.redis.map(({ url }) => url);
-    this.#observer = new LeasePeer(redisLeases(servers, { ttlMs: options.ttlMs }), "observer");
   }
 
-  /** Resolves when it is over, and everything that was stopped or killed is back. */
+  /** How often what was done. */
+  get faults(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#faults].sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+
+  /**
+   * Resolves when it is over, and everything that was stopped or killed is back. No node is hurt near the end, so that all that was
+   * held by those that were has been taken over then.
+   */
   async rage(ms: number): Promise<void> {
     this.#endsAtMs = performance.now() + ms;
     const { random } = this.#options;
     await Promise.all([this.#hurtServers(random.fork("servers")), this.#hurtNodes(random.fork("nodes"))]);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#observer.close();
-  }
-
-  get #isOver(): boolean {
-    return performance.now() >= this.#endsAtMs;
+  get #leftMs(): number {
+    return this.#endsAtMs - performance.now();
   }
 
   async #hurtServers(random: Random): Promise<void> {
-    const { ttlMs } = this.#options;
-    while (!this.#isOver) {
-      await pause(0.3 * ttlMs * fraction(random));
-      const index = random.u32() % this.#strict.redis.length;
-      const server = this.#strict.redis[index];
-      if (server === undefined) continue;
-      if (fraction(random) < 0.5) {
+    const { serverFaults, times } = this.#stage;
+    const faults = shuffledForEver(serverFaults, random);
+    for (;;) {
+      await this.#pause(times.betweenServers, random);
+      if (this.#leftMs <= 0) return;
+      const fault: ServerFault = faults.next().value;
+      const server = await this.#stage.victim(fault, random);
+      this.#did(fault);
+      if (fault.endsWith("killed")) {
         await server.kill();
-        this.faults["server killed"] += 1;
-        // Sometimes it is back before anybody has noticed.
-        await pause(Math.max(0, fraction(random) - 0.3) * 2 * ttlMs);
+        await this.#pause(times.serverKilled, random);
         await server.run();
-      } else {
-        this.faults["server stopped"] += 1;
-        await stopped(server, ttlMs * (1.1 + fraction(random)));
-      }
-      await this.#isOpen(index);
+      } else await this.#stop(server, times.serverStopped, random);
+      await this.#stage.opened(server);
     }
   }
 
   async #hurtNodes(random: Random): Promise<void> {
-    const { onStarted, ttlMs } = this.#options;
-    const { cluster } = this.#strict;
-    while (!this.#isOver) {
-      await pause(0.5 * ttlMs * fraction(random));
+    const { cluster, nodeFaults, settings, times } = this.#stage;
+    const faults = shuffledForEver(nodeFaults, random);
+    // What was held by a node that is hurt can be had by others after a ttl and a little more.
+    const leftMs = (): number => this.#leftMs - 1.2 * settings.ttlMs;
+    for (;;) {
+      await this.#pause(times.betweenNodes, random);
       const workers = cluster.running;
       const worker = workers[random.u32() % workers.length];
       if (worker === undefined) continue;
-      const kind = fraction(random);
-      if (kind < 0.2) {
-        // What it holds is still held when it wakes, or has just run out.
-        this.faults["node paused"] += 1;
-        await stopped(worker, ttlMs * fraction(random));
-      } else if (kind < 0.6) {
-        this.faults["node stopped"] += 1;
-        await stopped(worker, ttlMs * (1.1 + fraction(random)));
-      } else {
-        await cluster.kill(worker);
-        this.faults["node killed"] += 1;
-        await onStarted(await cluster.add(worker.name));
+      const fault: NodeFault = faults.next().value;
+      // Of one that is paused nothing is expected to be taken over.
+      if (fault !== "node paused") await this.#holdFirst(worker, leftMs());
+      if (leftMs() <= 0) {
+        await worker.node.letGoOfStrictWork();
+        return;
       }
+      this.#did(fault);
+      if (fault === "node killed") {
+        await cluster.kill(worker);
+        await this.#options.onStarted(await cluster.add(worker.name));
+        continue;
+      }
+      // Paused, it wakes with what it held; or that has just run out.
+      await this.#stop(worker, fault === "node paused" ? times.nodePaused : times.nodeStopped, random);
+      await worker.node.letGoOfStrictWork();
     }
   }
 
-  /** It votes again: nobody counts any more on what it has forgotten, and it has learnt how high tokens were. */
-  async #isOpen(server: number): Promise<void> {
-    let last = "nothing";
-    await eventually(
-      async () => {
-        const reply = await this.#observer.askAgain(server, { kind: "status" });
-        last = JSON.stringify(reply);
-        return reply.kind === "ready";
-      },
-      { withinMs: OPEN_MS, what: () => `server ${server} says ${last}` },
-    );
+  /** Or as many as the others leave it, if what was held by the one that was hurt before does not come free in time. */
+  async #holdFirst(worker: Worker, withinMs: number): Promise<void> {
+    const { heldFirst, settings } = this.#stage;
+    if (heldFirst === 0) return;
+    await worker.node.keepStrictWork(heldFirst, Math.min(withinMs, 1.5 * settings.ttlMs));
+  }
+
+  async #stop(
+    process: ServerProcess | Worker,
+    span: readonly [number, number],
+    random: Random,
+  ): Promise<void> {
+    process.signal("SIGSTOP");
+    try {
+      await this.#pause(span, random);
+    } finally {
+      process.signal("SIGCONT");
+    }
+  }
+
+  /** @param span in multiples of the ttl */
+  async #pause([least, most]: readonly [number, number], random: Random): Promise<void> {
+    const drawnMs = (least + (most - least) * fraction(random)) * this.#stage.settings.ttlMs;
+    await pause(Math.max(0, Math.min(drawnMs, this.#leftMs)));
+  }
+
+  #did(what: ServerFault | NodeFault): void {
+    this.#faults.set(what, (this.#faults.get(what) ?? 0) + 1);
   }
 }
 
-async function stopped(process: RedisServer | Worker, ms: number): Promise<void> {
-  process.signal("SIGSTOP");
-  try {
-    await pause(ms);
-  } finally {
-    process.signal("SIGCONT");
+function* shuffledForEver<T>(all: readonly T[], random: Random): Generator<T, never> {
+  for (;;) {
+    const left = [...all];
+    while (left.length > 0) yield* left.splice(random.u32() % left.length, 1);
   }
 }

@@ -17,7 +17,7 @@ import {
   startNode,
   type WaitingOptions,
 } from "../../../src/index.ts";
-import { redisLeases } from "../../../src/redis.ts";
+import { leasesOf } from "./leases.ts";
 import { Load, type LoadReport } from "./load.ts";
 import { CannedProcesses, type ProcessKind, type ProcessOptions } from "./processes.ts";
 import {
@@ -74,14 +74,14 @@ export class NodeCommands {
   }
 
   async start(options: StartOptions): Promise<Started> {
-    const { servers, redis, resolve, ...others } = options;
+    const { servers, leases, resolve, ...others } = options;
     const beganAtMs = performance.now();
     const node = await startNode({
       ...others,
       bus: natsBus({ servers }),
       logger: this.#logger(),
       ...(resolve === undefined ? {} : { resolve: this.#resolver(resolve) }),
-      ...(redis === undefined ? {} : { leases: redisLeases(redis.servers, redis.options) }),
+      ...(leases === undefined ? {} : { leases: leasesOf(leases) }),
     });
     this.#node = node;
     this.#strict = new StrictCommands(node, this.#see);

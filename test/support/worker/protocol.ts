@@ -11,7 +11,7 @@ import type {
   Notice,
   Pid,
 } from "../../../src/index.ts";
-import type { RedisLeasesOptions } from "../../../src/redis.ts";
+import type { LeasesSetup } from "./leases.ts";
 import type { ResolverName } from "./resolvers.ts";
 
 /** What a node is started with: plain data, since it travels to the process that runs it. */
@@ -24,8 +24,7 @@ export interface StartOptions {
   readonly resolve?: ResolverName;
   readonly failureDetection?: NodeOptions["failureDetection"];
   readonly limits?: NodeOptions["limits"];
-  /** Lease servers. */
-  readonly redis?: { readonly servers: readonly string[]; readonly options?: RedisLeasesOptions };
+  readonly leases?: LeasesSetup;
 }
 
 /** Something that a worker saw happen, told as it happens. */

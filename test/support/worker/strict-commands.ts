@@ -141,6 +141,14 @@ export class StrictCommands {
     this.#work = await StrictWork.begin(this.#node, options);
   }
 
+  keepStrictWork(names: number, withinMs: number): Promise<void> | undefined {
+    return this.#work?.keep(names, withinMs);
+  }
+
+  letGoOfStrictWork(): void {
+    this.#work?.letGo();
+  }
+
   endStrictWork(): Promise<void> | undefined {
     return this.#work?.end();
   }

@@ -31,6 +31,9 @@ export class StrictWork {
   readonly #sureMs: number;
   readonly #ending = new AbortController();
   readonly #loops: readonly Promise<void>[];
+  /** How many names are held. */
+  #holding = 0;
+  #isKeeping = false;
   #lastId = 0;
 
   private constructor(node: ClusterNode, witness: WitnessClient, { names, seed, sureMs }: StrictWorkOptions) {
@@ -45,6 +48,18 @@ export class StrictWork {
 
   static async begin(node: ClusterNode, options: StrictWorkOptions): Promise<StrictWork> {
     return new StrictWork(node, await WitnessClient.connect(options.witness), options);
+  }
+
+  /** From here on gives nothing back that it is granted. Resolves when it holds so many names, or the time is over. */
+  async keep(names: number, withinMs: number): Promise<void> {
+    this.#isKeeping = true;
+    const endsMs = machineMs() + withinMs;
+    while (this.#holding < names && machineMs() < endsMs) await pause(WRITE_EVERY_MS);
+  }
+
+  /** Goes on as before `keep`. */
+  letGo(): void {
+    this.#isKeeping = false;
   }
 
   /** Gives everything back. Resolves when all is done and told. */
@@ -64,7 +79,11 @@ export class StrictWork {
       const process = this.#node.spawn((_message, { self }) => this.#write(name, lease, self));
       lease = await this.#register(name, process, random);
       if (lease === undefined) await pause(RETRY_MS * fraction(random));
-      else await this.#hold(name, lease, random);
+      else {
+        this.#holding += 1;
+        await this.#hold(name, lease, random);
+        this.#holding -= 1;
+      }
       // Whoever ends gives back what it holds.
       process.exit();
     }
@@ -98,8 +117,8 @@ export class StrictWork {
   async #hold(name: string, lease: Lease, random: Random): Promise<void> {
     const holdMs = (fraction(random) < 0.2 ? HOLD_MS.long : HOLD_MS.short) * fraction(random);
     const endsMs = machineMs() + holdMs;
-    while (!this.#isEnding && machineMs() < endsMs && (await this.#callToWrite(lease)))
-      await pause(WRITE_EVERY_MS * 2 * fraction(random));
+    const isToHold = (): boolean => !this.#isEnding && (this.#isKeeping || machineMs() < endsMs);
+    while (isToHold() && (await this.#callToWrite(lease))) await pause(WRITE_EVERY_MS * 2 * fraction(random));
     const beganMs = machineMs();
     if (!lease.isHeld()) return;
     const token = Number(lease.token);

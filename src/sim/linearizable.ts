@@ -15,8 +15,11 @@ interface Span {
 export type NameAction =
   /** It was registered, with this token. One that failed, and may have taken effect all the same, has `endedMs` Infinity. */
   | { readonly kind: "registered"; readonly token: number }
-  /** It could not be, because the registration with this token held it. Without one: nobody says who. */
-  | { readonly kind: "taken"; readonly token?: number }
+  /**
+   * It could not be, because the registration with one of these tokens held it. Without any: nobody says who. With 0 among them: it may
+   * have been one that nobody knows of, which came and went just then.
+   */
+  | { readonly kind: "taken"; readonly tokens?: readonly number[] }
   /** The registration with this token was given up, or has run out. */
   | { readonly kind: "released"; readonly token: number }
   /** A lookup told of the registration with this token. */
@@ -147,7 +150,7 @@ function apply(state: State, operation: NameOperation): State | undefined {
     case "found":
       return state === operation.token ? state : undefined;
     case "taken":
-      return state !== 0 && (operation.token ?? state) === state ? state : undefined;
+      return (operation.tokens?.includes(state) ?? state !== 0) ? state : undefined;
     case "free":
       return state === 0 ? state : undefined;
   }

@@ -144,11 +144,14 @@ class NameRecord {
       else operations.push({ kind: "found", token: attempts.found(lookup), ...span });
     }
     for (const { by, ...span } of this.#taken) {
-      operations.push({ kind: "taken", token: attempts.refusedFor(by, span.beganMs), ...span });
+      operations.push({ kind: "taken", tokens: attempts.refusedFor(by, span), ...span });
     }
     return [...operations, ...attempts.operations];
   }
 }
+
+/** The token of an attempt that came and went, as `explain` takes it. */
+const UNKNOWN = 0;
 
 /**
  * Attempts at a name that others saw, though nothing came of them: they failed, or their process was killed. One that was granted the
@@ -160,6 +163,8 @@ class Attempts {
   readonly #granted: ReadonlyMap<string, Holding>;
   readonly #unsure: ReadonlyMap<string, Asked>;
   readonly #tokens = new Set<number>();
+  /** By pid, of those that were found before they were granted the name, or without it. */
+  readonly #found = new Map<string, number[]>();
 
   constructor(granted: readonly Holding[], unsure: readonly Asked[]) {
     this.#granted = new Map(granted.map((holding) => [holding.pid, holding]));
@@ -169,17 +174,24 @@ class Attempts {
 
   /** @returns the token that must be there: of somebody who never asked, there is no such operation */
   found({ pid, token }: Extract<Note, { kind: "found" }>): number {
-    if (!this.#tokens.has(token)) this.#attempted(pid, token);
+    if (this.#tokens.has(token)) return token;
+    this.#attempted(pid, token);
+    this.#found.set(pid, [...(this.#found.get(pid) ?? []), token]);
     return token;
   }
 
-  /** Those who are refused the name are told by whom it is held, and not by which token. */
-  refusedFor(pid: string, beganMs: number): number {
+  /**
+   * Those who are refused the name are told by whom it is held, and not by which token. Until that one has heard that it was granted
+   * the name, it may have held it for long: by then everyone else may have read that in a log. Or it was by an attempt that nobody
+   * knows of.
+   */
+  refusedFor(pid: string, { beganMs, endedMs }: { beganMs: number; endedMs: number }): readonly number[] {
     const granted = this.#granted.get(pid);
-    if (granted !== undefined && granted.endedMs <= beganMs) return granted.token;
-    const madeUp = -1 - this.operations.length;
-    this.#attempted(pid, madeUp);
-    return madeUp;
+    if (granted !== undefined && granted.endedMs <= beganMs) return [granted.token];
+    const asked = granted ?? this.#unsure.get(pid);
+    const isPossible = asked !== undefined && asked.beganMs <= endedMs;
+    const known = granted === undefined ? [] : [granted.token];
+    return [...known, ...(this.#found.get(pid) ?? []), ...(isPossible ? [UNKNOWN] : [])];
   }
 
   #attempted(pid: string, token: number): void {
@@ -234,5 +246,6 @@ export class WitnessRecord {
 
 function written(operation: NameOperation): string {
   const token = "token" in operation ? ` ${operation.token}` : "";
-  return `${operation.kind}${token} (${operation.beganMs.toFixed(1)} to ${operation.endedMs.toFixed(1)})`;
+  const tokens = "tokens" in operation ? ` ${operation.tokens?.join(" or ")}` : "";
+  return `${operation.kind}${token}${tokens} (${operation.beganMs.toFixed(1)} to ${operation.endedMs.toFixed(1)})`;
 }

@@ -113,6 +113,23 @@ describe("a record of who held a name", () => {
     expect(violations([...before, [3, asks(3, 12)], [3, failed], [4, asks(4, 15)], [4, taken]])).toEqual([]);
   });
 
+  test("knows that a grant may be seen by others long before the one hears of it to whom it was made", () => {
+    const before: readonly Told[] = [
+      ...GOOD,
+      [2, { kind: "releases", token: 11, atMs: 11 }],
+      [2, { kind: "released", token: 11, atMs: 12 }],
+      [3, asks(3, 12)],
+      [1, { kind: "found", pid: "pid 3", token: 12, fromMs: 13, toMs: 14 }],
+      [4, asks(4, 15)],
+      [4, { kind: "taken", id: 4, by: "pid 3", atMs: 16 }],
+      [1, { kind: "found", pid: "pid 3", token: 12, fromMs: 17, toMs: 18 }],
+    ];
+    expect(violations([...before, [3, granted(3, 12, 19)]])).toEqual([]);
+    // Nor if it was killed.
+    expect(violations(before)).toEqual([]);
+    expect(violations([...before, [1, { kind: "free", fromMs: 15, toMs: 16 }]])).toHaveLength(1);
+  });
+
   test("counts who took over from a holder that did not give the name back", () => {
     const record = new WitnessRecord();
     const lost = GOOD.filter(([, { kind }]) => kind !== "releases" && kind !== "released");

@@ -171,7 +171,7 @@ class LeaseRun {
         return;
       case "refused":
         if (effect.refusal.kind === "taken")
-          this.#history.add(name, { ...span, kind: "taken", token: effect.refusal.vote.token });
+          this.#history.add(name, { ...span, kind: "taken", tokens: [effect.refusal.vote.token] });
         return;
       case "found":
         if (effect.holder === undefined) this.#history.add(name, { ...span, kind: "free" });

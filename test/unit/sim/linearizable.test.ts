@@ -16,8 +16,8 @@ const at = (beganMs: number, endedMs: number, action: NameAction): NameOperation
 const registered = (token: number) => ({ kind: "registered", token }) as const;
 const released = (token: number) => ({ kind: "released", token }) as const;
 const found = (token: number) => ({ kind: "found", token }) as const;
-const taken = (token?: number) =>
-  token === undefined ? ({ kind: "taken" } as const) : ({ kind: "taken", token } as const);
+const taken = (...tokens: readonly number[]) =>
+  tokens.length === 0 ? ({ kind: "taken" } as const) : ({ kind: "taken", tokens } as const);
 const free = { kind: "free" } as const;
 
 describe("histories that have an order", () => {
@@ -65,6 +65,8 @@ describe("histories that have an order", () => {
       ],
     ],
     ["refused, by whomever", [at(0, 1, registered(1)), at(2, 3, taken())]],
+    ["refused, by one that came and went", [at(2, 3, taken(2, 0))]],
+    ["refused, by one of two", [at(0, 1, registered(1)), at(2, 3, taken(2, 1))]],
     [
       "refused while the other lets go",
       [at(0, 1, registered(1)), at(2, 4, released(1)), at(3, 5, taken(1)), at(6, 7, free)],
@@ -102,6 +104,8 @@ describe("histories that have none", () => {
     ["found after it was released", [at(0, 1, registered(1)), at(2, 3, released(1)), at(4, 5, found(1))]],
     ["refused although it is free", [at(0, 1, registered(1)), at(2, 3, released(1)), at(4, 5, taken())]],
     ["refused for somebody who does not hold it", [at(0, 1, registered(1)), at(2, 3, taken(2))]],
+    ["refused for one that came and went, while it was held", [at(0, 1, registered(1)), at(2, 3, taken(0))]],
+    ["refused for one of two who do not", [at(0, 1, registered(1)), at(2, 3, taken(2, 3))]],
     ["released twice", [at(0, 1, registered(1)), at(2, 3, released(1)), at(4, 5, released(1))]],
     ["free again without a release", [at(0, 1, registered(1)), at(2, 3, found(1)), at(4, 5, free)]],
     [
@@ -198,6 +202,7 @@ function hasOrder(open: readonly NameOperation[], holder: number): boolean {
 function stateAfter(holder: number, operation: NameOperation): number | undefined {
   if (operation.kind === "registered") return holder === 0 ? operation.token : undefined;
   if (operation.kind === "free") return holder === 0 ? 0 : undefined;
+  if (operation.kind === "taken") return operation.tokens?.includes(holder) === true ? holder : undefined;
   if (holder !== operation.token) return undefined;
   return operation.kind === "released" ? 0 : holder;
 }

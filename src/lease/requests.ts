@@ -110,8 +110,10 @@ export interface Guarded {
   readonly needsFloor: boolean;
   /** Whether there are no data at all: it was never used, or has lost everything. */
   readonly empty: boolean;
-  /** How long the server has been running. */
+  /** How long the server has been running; 0 where it can tell that data were deleted meanwhile. */
   readonly upMs: number;
+  /** How long this guard has lasted, by the server's clock. */
+  readonly ageMs: number;
 }
 
 /** A live vote. */

@@ -184,7 +184,15 @@ export class LeaseReplica {
     if (this.#guard === undefined) return undefined;
     const { id: guard, readMs } = this.#guard;
     const waitMs = Math.max(0, readMs + this.#times.guardMs - this.#nowMs());
-    return { kind: "guarded", guard, waitMs, needsFloor: false, empty: false, upMs: 0 };
+    return {
+      kind: "guarded",
+      guard,
+      waitMs,
+      needsFloor: false,
+      empty: false,
+      upMs: 0,
+      ageMs: this.#nowMs() - readMs,
+    };
   }
 
   #inSession(

@@ -23,6 +23,8 @@ export class MemoryLeaseServer {
   #run = 1;
   #guards = 0;
   #data: ServerData | undefined;
+  /** As it ran. */
+  #wasWiped = false;
 
   constructor(options: MemoryLeaseServerOptions) {
     this.#settings = options.settings;
@@ -45,6 +47,7 @@ export class MemoryLeaseServer {
 
   /** @param data what it finds then: undefined for nothing */
   restart(data: ServerData | undefined): void {
+    this.#wasWiped = false;
     this.#run += 1;
     this.#startedMs = this.#now();
     this.#data = data?.copy();
@@ -53,6 +56,7 @@ export class MemoryLeaseServer {
   /** Everything is deleted, and the server runs on. */
   wipe(): void {
     this.#data = undefined;
+    this.#wasWiped = true;
   }
 
   /** @param configuration that of the store the request comes from */
@@ -96,7 +100,9 @@ export class MemoryLeaseServer {
     const waitMs = Math.max(0, data.guardUntilMs - data.seenMs);
     if (waitMs === 0 && !data.needsFloor) return undefined;
     const { guard, isEmpty: empty, needsFloor } = data;
-    return { kind: "guarded", guard, waitMs, needsFloor, empty, upMs: data.seenMs - this.#startedMs };
+    const upMs = this.#wasWiped ? 0 : data.seenMs - this.#startedMs;
+    const ageMs = Math.max(0, data.seenMs - data.guardUntilMs + this.#times.guardMs);
+    return { kind: "guarded", guard, waitMs, needsFloor, empty, upMs, ageMs };
   }
 
   #recover(

@@ -16,6 +16,9 @@ export interface QuorumOptions {
 /** A calendar that is further ahead than this (the year 2112) is taken for broken: it would use up the tokens of everyone. */
 const SANE_WALL_MICROS = MAX_TOKEN / 2;
 
+/** By how much two clocks may seem to disagree because one of them tells whole milliseconds only. */
+const CLOCK_GRAIN_MS = 2;
+
 /** What all parts of the quorum machine share. */
 export class QuorumCore {
   readonly owner: string;
@@ -26,6 +29,8 @@ export class QuorumCore {
   readonly agenda = new Agenda();
   #now: Now | undefined;
   #elapsedMs = 0;
+  /** By how much the calendar was ahead of the monotonic clock when that was counted last. */
+  #wallAheadMs: number | undefined;
   #effects: LeaseEffect[] = [];
   #highestToken = 0;
   #lastId = 0;
@@ -42,9 +47,9 @@ export class QuorumCore {
   }
 
   /**
-   * How long this node has been at it, as leases count. The monotonic clock of some systems stands still while the machine is
-   * suspended, and the calendar does not: from one look to the next, whichever has gone further counts. So a calendar that steps
-   * ahead can end a lease early; one that steps back makes none last, unless it does so between two looks with a sleep in between.
+   * How long this node has been at it, as leases count: by the monotonic clock, and by how much further the calendar has gone, for
+   * the former stands still on some systems while the machine is suspended. So a calendar that steps ahead can end a lease early;
+   * one that steps back makes none last, unless it does so between two looks with a sleep in between.
    */
   get elapsedMs(): number {
     return this.#elapsedMs;
@@ -53,7 +58,13 @@ export class QuorumCore {
   look(now: Now): void {
     const last = this.#now ?? now;
     this.#now = now;
-    this.#elapsedMs += Math.max(0, now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs);
+    this.#elapsedMs += Math.max(0, now.monotonicMs - last.monotonicMs);
+    const aheadMs = now.wallMs - now.monotonicMs;
+    this.#wallAheadMs ??= aheadMs;
+    // Calendars tell whole milliseconds: what they seem to gain from one look to the next, they do not gain again and again.
+    if (Math.abs(aheadMs - this.#wallAheadMs) <= CLOCK_GRAIN_MS) return;
+    this.#elapsedMs += Math.max(0, aheadMs - this.#wallAheadMs);
+    this.#wallAheadMs = aheadMs;
   }
 
   emit(effect: LeaseEffect): void {

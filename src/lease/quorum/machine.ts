@@ -145,7 +145,7 @@ export class QuorumMachine {
   #makeLink(core: QuorumCore, index: number): ServerLink {
     return new ServerLink(core, index, {
       onKept: (link) => {
-        this.#recovery.forget(link);
+        this.#recovery.kept(link);
         this.#held.attach(link);
         for (const command of [...this.#commands.values()]) command.linksChanged();
       },

@@ -2,6 +2,9 @@ import type { Guarded } from "../requests.ts";
 import type { QuorumCore } from "./core.ts";
 import type { ServerLink } from "./server-link.ts";
 
+/** A guard that is so many times as old as it has to be is over, also for who sees it for the first time. */
+const OLD = 3;
+
 /**
  * Gets servers going that keep out because they may have forgotten tokens. Any node may do it, and all do.
  *
@@ -20,6 +23,8 @@ export class Recovery {
   /** When the others were asked for a floor for it last. */
   readonly #askedMs: number[];
   #hasWarned = false;
+  /** This node has had a session on any of them. */
+  #isUsed = false;
 
   constructor(core: QuorumCore, links: readonly ServerLink[]) {
     this.#core = core;
@@ -32,12 +37,21 @@ export class Recovery {
   guarded(link: ServerLink, guarded: Guarded): void {
     this.#guards[link.index] = guarded;
     const { requestMs } = this.#core.times;
-    const waitMs = Math.max(guarded.waitMs, guarded.needsFloor ? this.#leftToWait(link, guarded.guard) : 0);
-    link.lookAgain(waitMs > 0 ? Math.min(waitMs + 1, requestMs) : requestMs);
+    const isOver = this.#hasLasted(link, guarded) && guarded.waitMs === 0;
+    const leftMs = guarded.needsFloor
+      ? Math.max(guarded.waitMs, this.#leftMs(link, guarded))
+      : guarded.waitMs;
+    link.lookAgain(isOver ? requestMs : Math.min(leftMs + 1, requestMs));
     if (!guarded.needsFloor) return;
     if (this.#isFirstUse()) this.#openAll();
-    else if (waitMs === 0) this.#findFloor(link, guarded.guard);
+    else if (isOver) this.#findFloor(link, guarded.guard);
     this.#warnIfClosed();
+  }
+
+  /** Its session was opened or renewed. */
+  kept(link: ServerLink): void {
+    this.#isUsed = true;
+    this.forget(link);
   }
 
   /** It takes part, or cannot be reached. */
@@ -46,10 +60,16 @@ export class Recovery {
   }
 
   /**
-   * How long the guard has still to last by this node's clock, from when this node saw it first. The server's own is a calendar,
-   * which is likely to be put right just after a restart: a wait that is cut short by that would be none.
+   * Whether a guard has lasted long enough whatever was done to the server's calendar, which is likely to be put right just after a
+   * restart: a wait that is cut short by that would be none. Nodes that live for less than that must not keep the server out for
+   * ever, so a guard that is several times as old as it must be has lasted, too: unnoticed steps are of less than half a ttl each.
    */
-  #leftToWait(link: ServerLink, guard: string): number {
+  #hasLasted(link: ServerLink, guarded: Guarded): boolean {
+    return guarded.ageMs >= OLD * this.#core.times.guardMs || this.#leftMs(link, guarded) === 0;
+  }
+
+  /** How long the guard has still to last by this node's monotonic clock, from when this node saw it first. */
+  #leftMs(link: ServerLink, { guard }: Guarded): number {
     const { monotonicMs } = this.#core.now;
     const known = this.#seen[link.index];
     const seen = known?.guard === guard ? known : { guard, sinceMs: monotonicMs };
@@ -58,14 +78,17 @@ export class Recovery {
   }
 
   /**
-   * Nobody has ever used them: then none has anything to remember. If they have been running for long enough it is also certain
-   * that nobody counts on anything, and there is no need to wait.
+   * All are empty. If they have been running for long enough nobody has ever used them, as far as can be told: then nobody counts on
+   * anything, and there is no need to wait. A node that has used them itself knows better.
    */
   #isFirstUse(): boolean {
     const { ttlMs } = this.#core.settings;
-    return this.#guards.every(
-      (guard) => guard?.empty === true && guard.needsFloor && (guard.waitMs === 0 || guard.upMs > ttlMs),
-    );
+    return this.#links.every((link) => {
+      const guard = this.#guards[link.index];
+      if (guard?.empty !== true || !guard.needsFloor) return false;
+      const isNew = guard.upMs > ttlMs && !this.#isUsed;
+      return isNew || (guard.waitMs === 0 && this.#hasLasted(link, guard));
+    });
   }
 
   #openAll(): void {
@@ -114,7 +137,7 @@ export class Recovery {
     const isAlone = this.#links.length === 1;
     const isClosed = isUsed && !isAlone && lost > this.#links.length - this.#core.needed;
     if (isClosed && !this.#hasWarned) {
-      const message = `${lost} of ${this.#links.length} lease servers may have lost their data: strict names stay closed until somebody gives them a token floor`;
+      const message = `${lost} of ${this.#links.length} lease servers may have lost their data: strict names stay closed; stop all nodes for a ttl, and start them with another namespace`;
       for (const { index } of this.#links) this.#core.emit({ kind: "warning", server: index, message });
     }
     this.#hasWarned = isClosed;

@@ -79,6 +79,7 @@ export function decodeReply(reply: unknown): LeaseReply {
         needsFloor: whole(rest[2]) === 1,
         empty: whole(rest[3]) === 1,
         upMs: whole(rest[4]),
+        ageMs: whole(rest[5]),
       };
     case "kept":
       return { kind: "kept", serverMs: whole(first), maxToken: whole(second) };

@@ -56,12 +56,13 @@ export class LeaseHistory {
     for (const [token, span] of this.#released.get(name) ?? [])
       operations.push({ kind: "released", token, ...span });
     for (const operation of operations) {
-      const token = "token" in operation ? operation.token : undefined;
-      if (token === undefined || granted.has(token) || known.has(token)) continue;
-      // Seen, though nobody was granted it: an attempt that failed, or was given up, and took effect for a while all the same.
-      known.add(token);
-      const open = { beganMs: 0, endedMs: Number.POSITIVE_INFINITY, token };
-      operations.push({ kind: "registered", ...open }, { kind: "released", ...open });
+      for (const token of tokensOf(operation)) {
+        if (granted.has(token) || known.has(token)) continue;
+        // Seen, though nobody was granted it: an attempt that failed, or was given up, and took effect for a while all the same.
+        known.add(token);
+        const open = { beganMs: 0, endedMs: Number.POSITIVE_INFINITY, token };
+        operations.push({ kind: "registered", ...open }, { kind: "released", ...open });
+      }
     }
     return operations;
   }
@@ -73,8 +74,13 @@ export class LeaseHistory {
   }
 }
 
+function tokensOf(operation: NameOperation): readonly number[] {
+  if (operation.kind === "taken") return operation.tokens ?? [];
+  return "token" in operation ? [operation.token] : [];
+}
+
 function written(operation: NameOperation): string {
   const { beganMs, endedMs, kind } = operation;
-  const token = "token" in operation ? ` ${operation.token}` : "";
-  return `${kind}${token} (${beganMs.toFixed(1)} to ${endedMs.toFixed(1)})`;
+  const tokens = tokensOf(operation).map((token) => ` ${token}`);
+  return `${kind}${tokens.join()} (${beganMs.toFixed(1)} to ${endedMs.toFixed(1)})`;
 }

@@ -56,8 +56,10 @@ export class SimLeaseNode {
     return this.#sleptMs !== undefined;
   }
 
+  /** Calendars tell whole milliseconds. */
   now(): Now {
-    return this.clock.now();
+    const { monotonicMs, wallMs } = this.clock.now();
+    return { monotonicMs, wallMs: Math.floor(wallMs) };
   }
 
   nextCommand(): number {
@@ -120,7 +122,7 @@ export class SimLeaseNode {
     this.#isStepping = true;
     if (this.clock.isDrifting) this.#options.felt("drift");
     for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
-      for (const effect of this.machine.step(input, this.clock.now())) this.#options.carryOut(this, effect);
+      for (const effect of this.machine.step(input, this.now())) this.#options.carryOut(this, effect);
       this.#options.stepped(this);
     }
     this.#isStepping = false;

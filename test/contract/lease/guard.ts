@@ -39,14 +39,16 @@ export function describeGuard(get: Get): void {
 
   test.each(losses)(
     "a server that was %s keeps out, renewals included, until it has a floor",
-    async (...[, empty, lose]) => {
+    async (...[how, empty, lose]) => {
       const { harness } = get();
       if (harness.losing === undefined) return;
       const a = await get().member("a");
       await a.take("x");
       await lose(harness);
       await reconnected(a);
-      const { guard, waitMs } = await guarded();
+      const { guard, upMs, waitMs } = await guarded();
+      // It must not be taken for one that was never used.
+      if (how === "wiped as it runs") expect(upMs).toBe(0);
       expect(await guarded()).toMatchObject({ guard, needsFloor: true, empty });
       expect(await a.renew()).toMatchObject({ kind: "guarded", guard });
       const recover = { kind: "recover", guard, floor: 40_000, first: false } as const;

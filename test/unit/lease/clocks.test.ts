@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { leaseTimes } from "../../../src/lease/settings.ts";
+import { QuorumCore } from "../../../src/lease/quorum/core.ts";
+import { DEFAULT_LEASE_SETTINGS, leaseTimes } from "../../../src/lease/settings.ts";
 import { Cast } from "./cast.ts";
 
 const TTL_MS = 10_000;
@@ -68,6 +69,23 @@ describe("clocks", () => {
     a.wake();
     expect(world.holds(a, grant)).toBe(false);
     expect(world.holds(b, next)).toBe(true);
+  });
+
+  test("a calendar that tells whole milliseconds does not make time go faster the more often it is looked at", () => {
+    const core = new QuorumCore({ owner: "n1", servers: 1, settings: DEFAULT_LEASE_SETTINGS });
+    const look = (ms: number): void => core.look({ monotonicMs: ms, wallMs: Math.floor(1_000_000.7 + ms) });
+    for (let ms = 0; ms <= 1_000; ms += 0.05) look(ms);
+    expect(core.elapsedMs).toBeGreaterThan(999);
+    expect(core.elapsedMs).toBeLessThan(1_003);
+    // Asleep: the calendar alone goes on.
+    core.look({ monotonicMs: 1_000.1, wallMs: 1_006_000 });
+    expect(core.elapsedMs).toBeGreaterThan(5_990);
+    // Back, by a bit each time, and then asleep again.
+    for (let step = 1; step <= 100; step += 1)
+      core.look({ monotonicMs: 1_000.1 + step, wallMs: 1_006_000 - 9 * step });
+    const before = core.elapsedMs;
+    core.look({ monotonicMs: 1_100.2, wallMs: 1_006_100 });
+    expect(core.elapsedMs - before).toBeGreaterThan(995);
   });
 
   test("an event loop that stood still for a ttl finds the name lost before it does anything else", () => {

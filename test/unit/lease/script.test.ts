@@ -147,6 +147,18 @@ describe("step by step", () => {
     expect([0, 1, 2].reduce((sum, server) => sum + script.open(server, "acquire").length, 0)).toBe(1);
   });
 
+  test("a node that has used servers does not take them for new, however long they say that they have been running", () => {
+    const script = new Script();
+    script.advance(3_400);
+    for (const server of [0, 1, 2]) {
+      script.reply(server, "renew", {
+        ...{ kind: "guarded", guard: `g${server}`, waitMs: 10_350, needsFloor: true, empty: true },
+        ...{ upMs: 1_000_000_000, ageMs: 0 },
+      });
+    }
+    expect([0, 1, 2].flatMap((server) => script.open(server, "recover"))).toEqual([]);
+  });
+
   test("each connection has a higher number than the one before", () => {
     const script = new Script();
     for (const connection of [2, 3, 4]) {

@@ -57,8 +57,10 @@ local function guarded()
   if wait == 0 and not needsFloor then return nil end
   -- Both ends of the uptime are cut to seconds, so it may be a second less.
   local uptime = string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)')
+  -- Empty for as long as it runs, or emptied a moment ago.
+  if string.find(redis.call('INFO', 'commandstats'), 'cmdstat_flush', 1, true) then uptime = nil end
   return { 'guarded', guard, wait, needsFloor and 1 or 0, empty and 1 or 0,
-    math.max(0, (tonumber(uptime) or 0) - 1) * 1000 }
+    math.max(0, (tonumber(uptime) or 0) - 1) * 1000, math.max(0, now - from) }
 end
 
 -- Floor and highest token are stored as soon as they change: should the script fail half-way, no token is forgotten.

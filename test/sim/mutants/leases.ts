@@ -110,8 +110,8 @@ export const LEASES: readonly Mutant[] = [
     edits: [
       {
         file: `${QUORUM}/core.ts`,
-        find: "Math.max(0, now.monotonicMs - last.monotonicMs, now.wallMs - last.wallMs)",
-        replace: "Math.max(0, now.monotonicMs - last.monotonicMs)",
+        find: "this.#elapsedMs += Math.max(0, aheadMs - this.#wallAheadMs);",
+        replace: "",
       },
     ],
     by: [ONE_HOLDER],
@@ -136,7 +136,7 @@ export const LEASES: readonly Mutant[] = [
     edits: [
       {
         file: `${QUORUM}/recovery.ts`,
-        find: "else if (waitMs === 0) this.#findFloor",
+        find: "else if (isOver) this.#findFloor",
         replace: "else this.#findFloor",
       },
       {

@@ -1,7 +1,7 @@
 import { MalformedError } from "../../kernel/malformed.ts";
 import { pack, unpack } from "../../kernel/msgpack.ts";
 import type { AcquireItem, ConfirmItem, LeaseRequest, ReleaseItem, SessionId } from "../requests.ts";
-import { bytes, flag, list, text, whole } from "./fields.ts";
+import { bytes, counted, flag, list, text, whole } from "./fields.ts";
 import { LOG_START, type LogMark } from "./trail.ts";
 
 /** What stands in the log beside the requests: what the nodes tell each other about it. */
@@ -47,7 +47,7 @@ export function markFields({ count, digest, epoch }: LogMark): readonly number[]
 export function readMark(fields: readonly unknown[]): LogMark {
   if (fields.length === 0) return LOG_START;
   const [epoch, count, digest] = fields;
-  return { epoch: whole(epoch), count: whole(count), digest: whole(digest) };
+  return { epoch: counted(epoch), count: counted(count), digest: whole(digest) };
 }
 
 function fieldsOf(request: LeaseRequest | LogNote): readonly unknown[] {
@@ -111,7 +111,7 @@ function readRequest(kind: string, fields: readonly unknown[]): LeaseRequest | L
     case "expire":
       return { kind, session: text(first) as SessionId, keptAt: whole(second) };
     case "lost":
-      return { kind, maxToken: whole(first), epoch: whole(second) };
+      return { kind, maxToken: whole(first), epoch: counted(second) };
     case "endGuard":
       return { kind, guard: text(first) };
     default:

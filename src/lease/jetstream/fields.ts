@@ -1,4 +1,5 @@
 import { MalformedError } from "../../kernel/malformed.ts";
+import { MAX_MARK } from "./limits.ts";
 
 // What the fields of an entry or a snapshot may be. Each throws a MalformedError for anything else.
 
@@ -16,6 +17,13 @@ export function whole(value: unknown): number {
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "number" && Number.isSafeInteger(number)) return number;
   throw new MalformedError(`${typeof value} where the log of leases has a whole number`);
+}
+
+/** Something to count with, that leaves room to count on. */
+export function counted(value: unknown): number {
+  const number = whole(value);
+  if (number >= 0 && number <= MAX_MARK) return number;
+  throw new MalformedError(`${number} where the log of leases counts from 0 to ${MAX_MARK}`);
 }
 
 export function finite(value: unknown): number {

@@ -1,3 +1,5 @@
+import { MAX_TOKEN } from "../limits.ts";
+
 /** Log entries between two snapshots, at least; and at least twice as many as there are sessions and votes, so that writing it again pays. */
 export const ENTRIES_PER_SNAPSHOT = 1_024;
 
@@ -18,6 +20,27 @@ export const MAX_BUFFERED = 1_000_000;
  * compared with, and compares by itself.
  */
 export const TRAIL_ENTRIES = 16_384;
+
+/**
+ * Epochs count up by so much, and what is below is drawn: two nodes that say at once that the log was lost say different ones, and
+ * all who read both, in any order, go on from the higher one.
+ */
+export const EPOCH_STEP = 2 ** 20;
+
+/**
+ * The epoch goes up by so much at a time, at most: 1,024 losses. Whoever is really further ahead is met after several words. Without
+ * it one stray number would take all there are; so it takes four million entries.
+ */
+export const EPOCH_REACH = 1_024 * EPOCH_STEP;
+
+/** Epochs and counts are no higher. What is above is nobody's: there would be no number left to go on with. */
+export const MAX_MARK = 2 ** 52;
+
+/** Tokens up to here are anyone's guess: calendars up to the year 2112, in microseconds. */
+export const SANE_TOKEN = Math.floor(MAX_TOKEN / 2);
+
+/** Above that, a token is higher than any before by so much at most. To use up the rest takes a million entries. */
+export const TOKEN_REACH = 2 ** 32;
 
 /** A node says so often in a `ttlMs` that the log was lost, at most, whatever it reads. The guard that follows lasts for all of it. */
 export const LOSSES_PER_TTL = 6;

@@ -2,6 +2,7 @@ import { MalformedError } from "../../kernel/malformed.ts";
 import type { LeaseReply } from "../requests.ts";
 import { decodeEntry, type LogEntry } from "./entry.ts";
 import { ENTRIES_PER_SNAPSHOT, MAX_BUFFERED } from "./limits.ts";
+import { epochReach, tokenIn, tokenReach } from "./reach.ts";
 import type { LeaseReplica, LogPlace } from "./replica.ts";
 import { type Snapshot, SnapshotAssembly } from "./snapshot.ts";
 import { type LogMark, LogTrail } from "./trail.ts";
@@ -89,7 +90,12 @@ export class LogReader {
     return Math.max(this.#highestToken, this.#replica.maxToken);
   }
 
-  /** The highest epoch that was ever read of, also of a `lost` that is not there. */
+  /** The highest token that an entry may have now. */
+  get tokenReach(): number {
+    return tokenReach(this.#replica.maxToken);
+  }
+
+  /** The highest epoch that was ever read of, also of a `lost` that is not there; as far as it may be believed. */
   get highestEpoch(): number {
     return this.#highestEpoch;
   }
@@ -133,26 +139,34 @@ export class LogReader {
   }
 
   #carryOut({ data, entry, place: { writtenMs } }: Written): ReadResult {
-    const { mark, request } = entry;
+    const { configuration, mark, request } = entry;
     const trail = this.#trail;
-    const isRestart = request.kind === "lost" && request.epoch > trail.mark.epoch;
-    this.#highestEpoch = Math.max(
-      this.#highestEpoch,
-      mark.epoch,
-      request.kind === "lost" ? request.epoch : 0,
-    );
-    if (isRestart) {
+    // Not one of those that this log is of: it is refused, and what it says of epochs is nothing to the others.
+    const isOurs = this.#replica.accepts(configuration);
+    if (isOurs && tokenIn(request) > this.tokenReach) return { kind: "none" };
+    if (isOurs) this.#learnEpochs(entry);
+    if (isOurs && request.kind === "lost" && this.#isNext(request.epoch)) {
       this.#highestToken = this.highestToken;
       this.#isForked = false;
       trail.restart(request.epoch, data, writtenMs);
-      this.#replica.restart(entry.configuration, request);
+      this.#replica.restart(configuration, request);
       return { kind: "restarted" };
     }
-    this.#compare(mark);
+    if (isOurs) this.#compare(mark);
     const isCurrent = mark.epoch === trail.mark.epoch;
     trail.extend(data, writtenMs);
     const reply = this.#replica.apply(entry, { at: trail.mark.count, writtenMs, isCurrent });
     return { kind: "applied", entry, reply };
+  }
+
+  #isNext(epoch: number): boolean {
+    const own = this.#trail.mark.epoch;
+    return epoch > own && epoch <= epochReach(own);
+  }
+
+  #learnEpochs({ mark, request }: LogEntry): void {
+    const told = Math.max(mark.epoch, request.kind === "lost" ? request.epoch : 0);
+    this.#highestEpoch = Math.max(this.#highestEpoch, Math.min(told, epochReach(this.#trail.mark.epoch)));
   }
 
   /** @returns whether it is known that they have read the same */
@@ -166,6 +180,8 @@ export class LogReader {
     const snapshot = this.#snapshots.take(data);
     if (snapshot === undefined || snapshot.at < this.#snapshotAt) return { kind: "none" };
     if (!this.#isKnown) return this.#begin(snapshot);
+    const { configuration } = snapshot.dump.data;
+    if (configuration !== undefined && !this.#replica.accepts(configuration)) return { kind: "none" };
     // One of before a `lost` is right too, but nobody could begin with it if that is deleted, so it does not count for that.
     if (!this.#compare(snapshot.mark)) return { kind: "none" };
     const before = this.#snapshotAt;

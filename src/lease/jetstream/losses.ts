@@ -1,12 +1,8 @@
 import { fraction, type Random } from "../../kernel/random.ts";
 import type { LogNote } from "./entry.ts";
+import { EPOCH_STEP } from "./limits.ts";
 import type { LogReader } from "./log-reader.ts";
-
-/**
- * Epochs count up by so much, and what is below is drawn: two nodes that say at once that the log was lost say different ones, and
- * all who read both, in any order, go on from the higher one.
- */
-const EPOCH_STEP = 2 ** 20;
+import { epochReach } from "./reach.ts";
 
 /** What one node knows about logs that it cannot go on from, and has to tell the others. It outlives readers and replicas. */
 export class Losses {
@@ -42,13 +38,19 @@ export class Losses {
     return !isLost && maxToken >= Math.max(this.#highestToken, reader.highestToken);
   }
 
-  /** @returns what to say, when the reader is not trusted; undefined when it was said a moment ago, and may be on its way */
+  /**
+   * @returns what to say, when the reader is not trusted; undefined when it was said a moment ago, and may be on its way, or when
+   * there is no higher epoch. Readers skip what is out of their reach: whoever knows of more says it in several steps.
+   */
   note(reader: LogReader, nowMs: number): LogNote | undefined {
     if (nowMs < this.#saidMs + this.#againMs) return undefined;
     this.#saidMs = nowMs;
     this.learn(reader);
-    const next = Math.floor(this.#highestEpoch / EPOCH_STEP) + 1;
+    const own = reader.mark.epoch;
+    const last = Math.floor(epochReach(own) / EPOCH_STEP) - 1;
+    const next = Math.min(last, Math.floor(this.#highestEpoch / EPOCH_STEP) + 1);
     const epoch = next * EPOCH_STEP + Math.floor(fraction(this.#random) * EPOCH_STEP);
-    return { kind: "lost", epoch, maxToken: this.#highestToken };
+    if (epoch <= own) return undefined;
+    return { kind: "lost", epoch, maxToken: Math.min(this.#highestToken, reader.tokenReach) };
   }
 }

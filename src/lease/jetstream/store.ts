@@ -6,7 +6,7 @@ import { JetstreamLink } from "./link.ts";
 import type { JetstreamLeasesSettings } from "./options.ts";
 
 /** What entries and snapshots look like, and what they mean. Changes when older nodes would answer otherwise. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /** The stream is one server to those who use it: how many servers of NATS it is kept on is their affair. */
 const SERVER = 0;

@@ -19,7 +19,7 @@ export interface DataDump {
   readonly queues: readonly (readonly [string, QueueDump])[];
 }
 
-/** Dead votes and sessions are looked for when there are so many, and then twice as many as were left. */
+/** Dead votes, sessions and waiters are looked for when there are so many of these and of queues, and then twice as many as were left. */
 const LEAST_SWEEP = 1_024;
 
 /** What one server remembers. */
@@ -67,7 +67,11 @@ export class ServerData {
     this.#sessions = new Map(sessions.map(([id, connection, expiresMs]) => [id, { connection, expiresMs }]));
     this.#votes = new Map(votes);
     this.#queues = new Map();
-    for (const [name, dump] of queues) this.queueToEnter(name).load(dump);
+    for (const [name, dump] of queues) {
+      const queue = this.#makeQueue();
+      queue.load(dump);
+      this.#queues.set(name, queue);
+    }
   }
 
   /** Sessions and votes. */
@@ -126,7 +130,11 @@ export class ServerData {
   }
 
   queueToEnter(name: string): WaiterQueue {
-    const queue = this.#queues.get(name) ?? new WaiterQueue((session) => this.session(session) !== undefined);
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    // Before it is there: nobody is in it yet.
+    this.#sweep();
+    const queue = this.#makeQueue();
     this.#queues.set(name, queue);
     return queue;
   }
@@ -136,10 +144,26 @@ export class ServerData {
     if (this.#queues.get(name)?.size === 0) this.#queues.delete(name);
   }
 
+  #makeQueue(): WaiterQueue {
+    return new WaiterQueue((session) => this.session(session) !== undefined);
+  }
+
+  get #entries(): number {
+    return this.#sessions.size + this.#votes.size + this.#queues.size;
+  }
+
+  /**
+   * When it is due follows from what was asked, and so does what it leaves: servers that are asked the same sweep at the same request.
+   * Names that are asked for once and never again would else keep their queues for ever, once all who waited have died.
+   */
   #sweep(): void {
-    if (this.#sessions.size + this.#votes.size < this.#sweepAt) return;
+    if (this.#entries < this.#sweepAt) return;
     for (const id of this.#sessions.keys()) if (this.session(id) === undefined) this.#sessions.delete(id);
     for (const name of this.#votes.keys()) if (this.liveVote(name) === undefined) this.deleteVote(name);
-    this.#sweepAt = Math.max(LEAST_SWEEP, 2 * (this.#sessions.size + this.#votes.size));
+    for (const [name, queue] of this.#queues) {
+      queue.dropDead();
+      this.tidyQueue(name);
+    }
+    this.#sweepAt = Math.max(LEAST_SWEEP, 2 * this.#entries);
   }
 }

@@ -46,7 +46,7 @@ export class WaiterQueue {
 
   /** Takes a place, or raises the ticket of the one that it has. */
   enter(session: SessionId, claim: number, ticket: number): void {
-    this.#dropDead();
+    this.dropDead();
     const known = this.#find(session, claim);
     if (known !== undefined) {
       known.ticket = Math.max(known.ticket, ticket);
@@ -56,6 +56,11 @@ export class WaiterQueue {
       this.#waiters.push({ session, claim, ticket: ticket > 0 ? ticket : next });
     }
     this.#waiters.sort(inLine);
+  }
+
+  /** Those whose session has ended. */
+  dropDead(): void {
+    this.#remove((waiter) => !this.#isLive(waiter.session));
   }
 
   leave(session: SessionId, claim: number): void {
@@ -72,7 +77,7 @@ export class WaiterQueue {
 
   /** For whom the name, which is free, is kept; and for how much longer. */
   turn(nowMs: number): { readonly waiter: Waiter; readonly leftMs: number } | undefined {
-    this.#dropDead();
+    this.dropDead();
     for (;;) {
       const waiter = this.#waiters[0];
       if (waiter === undefined) return undefined;
@@ -81,10 +86,6 @@ export class WaiterQueue {
       if (leftMs > 0) return { waiter, leftMs };
       this.leave(waiter.session, waiter.claim);
     }
-  }
-
-  #dropDead(): void {
-    this.#remove((waiter) => !this.#isLive(waiter.session));
   }
 
   #remove(isGone: (waiter: Waiter) => boolean): void {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../kernel/clock.ts";
-import { ITEMS_PER_REQUEST } from "../../lease/limits.ts";
+import { ITEMS_PER_REQUEST, MAX_IN_FLIGHT } from "../../lease/limits.ts";
 import type { LeaseReply, LeaseRequest } from "../../lease/requests.ts";
 
 /** What names are asked for and given back with. */
@@ -9,9 +9,27 @@ interface Batch {
   readonly server: number;
   readonly request: ItemsRequest;
   readonly items: unknown[];
-  /** Of the requests in it, each with how many of the items are its own. */
-  readonly parts: { readonly id: number; readonly items: number }[];
+  readonly parts: Part[];
 }
+
+/** One of the requests in a batch, and how many of the items are its own. */
+interface Part {
+  readonly id: number;
+  readonly items: number;
+}
+
+/** What was sent to one server and is not answered yet: the parts of each batch by the id that it was sent with, oldest first. */
+interface Sent {
+  readonly batches: Map<number, readonly Part[]>;
+  /** Of all these batches together. */
+  parts: number;
+}
+
+/**
+ * Requests to one server whose batches are remembered, at most: as many as anybody waits for. A server may leave out answers on a
+ * connection that lasts, and those who asked give up the oldest first.
+ */
+const MAX_PARTS_SENT = MAX_IN_FLIGHT;
 
 export interface RequestBatchesOptions {
   readonly clock: Clock;
@@ -28,8 +46,7 @@ export class RequestBatches {
   readonly #options: RequestBatchesOptions;
   /** What is still to be sent, for each server. */
   readonly #open = new Map<number, Batch>();
-  /** What was sent, by the server and the id that it was sent with. */
-  readonly #sent = new Map<string, Batch>();
+  readonly #sent = new Map<number, Sent>();
   #isDue = false;
 
   constructor(options: RequestBatchesOptions) {
@@ -56,6 +73,11 @@ export class RequestBatches {
     this.#options.clock.endOfTurn(() => this.flush());
   }
 
+  /** Requests in batches that were sent and may still be answered. */
+  get unanswered(): number {
+    return [...this.#sent.values()].reduce((sum, { parts }) => sum + parts, 0);
+  }
+
   /** Sends what waits. */
   flush(): void {
     this.#isDue = false;
@@ -63,15 +85,13 @@ export class RequestBatches {
   }
 
   reply(server: number, id: number, reply: LeaseReply): void {
-    const key = `${server} ${id}`;
-    const batch = this.#sent.get(key);
-    if (batch === undefined) {
+    const parts = this.#take(server, id);
+    if (parts === undefined) {
       this.#options.onReply(server, id, reply);
       return;
     }
-    this.#sent.delete(key);
     let from = 0;
-    for (const part of batch.parts) {
+    for (const part of parts) {
       this.#options.onReply(server, part.id, partOf(reply, from, from + part.items));
       from += part.items;
     }
@@ -80,7 +100,28 @@ export class RequestBatches {
   /** Nothing that was sent to it is answered any more. */
   disconnected(server: number): void {
     this.#open.delete(server);
-    for (const [key, batch] of this.#sent) if (batch.server === server) this.#sent.delete(key);
+    this.#sent.delete(server);
+  }
+
+  #remember(server: number, id: number, parts: readonly Part[]): void {
+    const sent = this.#sent.get(server) ?? { batches: new Map<number, readonly Part[]>(), parts: 0 };
+    this.#sent.set(server, sent);
+    sent.batches.set(id, parts);
+    sent.parts += parts.length;
+    for (const oldest of sent.batches.keys()) {
+      if (sent.parts <= MAX_PARTS_SENT) return;
+      this.#take(server, oldest);
+    }
+  }
+
+  /** @returns what the batch was made of; it is not remembered any more */
+  #take(server: number, id: number): readonly Part[] | undefined {
+    const sent = this.#sent.get(server);
+    const parts = sent?.batches.get(id);
+    if (sent === undefined || parts === undefined) return undefined;
+    sent.batches.delete(id);
+    sent.parts -= parts.length;
+    return parts;
   }
 
   #flush(batch: Batch | undefined): void {
@@ -89,7 +130,7 @@ export class RequestBatches {
     const [first] = parts;
     this.#open.delete(server);
     if (first === undefined) return;
-    if (parts.length > 1) this.#sent.set(`${server} ${first.id}`, batch);
+    if (parts.length > 1) this.#remember(server, first.id, parts);
     this.#options.send(server, first.id, { ...request, items } as ItemsRequest);
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../../src/kernel/virtual-clock.ts";
-import { ITEMS_PER_REQUEST } from "../../../../src/lease/limits.ts";
+import { ITEMS_PER_REQUEST, MAX_IN_FLIGHT } from "../../../../src/lease/limits.ts";
 import { type LeaseReply, type LeaseRequest, makeSessionId } from "../../../../src/lease/requests.ts";
 import { RequestBatches } from "../../../../src/node/strict/request-batches.ts";
 
@@ -122,4 +122,32 @@ test("what was to be sent, or was sent, on a connection that is lost has nothing
   batches.disconnected(0);
   batches.reply(0, 4, { kind: "noSession" });
   expect(replies.map(({ id }) => id)).toEqual([4]);
+});
+
+test("batches that a server never answers are forgotten, oldest first, and those of other servers are not", () => {
+  const { batches, clock, replies } = setUp();
+  batches.send(1, 1, release("a"));
+  batches.send(1, 2, release("b"));
+  let id = 2;
+  const perBatch = 64;
+  for (let batch = 1; batch <= (2 * MAX_IN_FLIGHT) / perBatch; batch += 1) {
+    for (let part = 1; part <= perBatch; part += 1) {
+      id += 1;
+      batches.send(0, id, release(`n${id}`));
+    }
+    clock.runUntil(batch);
+    expect(batches.unanswered).toBeLessThanOrEqual(MAX_IN_FLIGHT + 2);
+  }
+  expect(batches.unanswered).toBeGreaterThan(MAX_IN_FLIGHT - perBatch);
+  const told = (server: number, sentWith: number) => {
+    replies.length = 0;
+    batches.reply(server, sentWith, { kind: "noSession" });
+    return replies.map((each) => each.id);
+  };
+  expect(told(1, 1)).toEqual([1, 2]);
+  expect(told(0, id - perBatch + 1)).toHaveLength(perBatch);
+  // Of a batch that is forgotten only the one whose id it was sent with could hear.
+  expect(told(0, 3)).toEqual([3]);
+  batches.disconnected(0);
+  expect(batches.unanswered).toBe(0);
 });

@@ -63,6 +63,9 @@ export const SILENT_MS = { least: 1_500, most: 5_000 } as const;
 /** Between two dials, in milliseconds: drawn from up to the first, doubled up to the last. For ever. */
 export const REDIAL_MS = { first: 100, last: 2_000 } as const;
 
+/** How long it takes until it is told that the stream took nothing, in milliseconds: drawn from up to the first, doubled up to the last. */
+export const REFUSAL_MS = { first: 20, last: 500 } as const;
+
 /** How long reading the log may take at the start, in milliseconds. */
 export const CATCH_UP_MS = 60_000;
 

@@ -11,6 +11,7 @@ import { type LogMessage, LogReader } from "./log-reader.ts";
 import { Losses } from "./losses.ts";
 import type { JetstreamLeasesSettings } from "./options.ts";
 import { Patience } from "./patience.ts";
+import { Refusals } from "./refusals.ts";
 import { LeaseReplica } from "./replica.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import { LOG_START } from "./trail.ts";
@@ -43,6 +44,7 @@ interface Session {
   /** Entries up to this number were sent before the user of this link was told that the connection is gone: not answered. */
   forgotten: number;
   readonly patience: Patience;
+  readonly refusals: Refusals;
   /** The last message that was read before this connection, which it begins with, to see that it is still there. */
   known: { readonly at: number; readonly writtenMs: number } | undefined;
 }
@@ -123,6 +125,7 @@ export class JetstreamLink {
     const session = this.#session;
     this.#session = undefined;
     session?.cancelDeadline();
+    session?.refusals.stop();
     await session?.connection?.close();
     // What is being dialled is closed when it is there.
     await this.#dialing;
@@ -139,6 +142,7 @@ export class JetstreamLink {
       isOpen: false,
       forgotten: 0,
       patience: new Patience(this.#settings.silentMs),
+      refusals: new Refusals(this.#options.clock, this.#options.random),
       known: undefined,
       cancelDeadline: () => undefined,
     };
@@ -256,6 +260,7 @@ export class JetstreamLink {
   #readOwn(session: Session, { id, number }: LogEntry, reply: LeaseReply | undefined): void {
     const reader = this.#reader;
     if (reader?.isSnapshotDue === true && this.#isTrusted) this.#writeSnapshot(session, reader);
+    session.refusals.taken();
     const isLate = session.patience.isLate(number, this.#options.clock.now().monotonicMs);
     if (reply === undefined || id === 0 || !session.isOpen || number <= session.forgotten) return;
     if (!this.#isTrusted) this.#handlers.onReply(id, COPIES_DIFFER);
@@ -320,6 +325,7 @@ export class JetstreamLink {
     if (this.#session !== session) return;
     this.#session = undefined;
     session.cancelDeadline();
+    session.refusals.stop();
     this.#failedLast = session.address;
     void session.connection?.close();
     if (this.#isClosed) return;
@@ -335,7 +341,11 @@ export class JetstreamLink {
 
   #refused(session: Session, id: number, reason: string): void {
     if (this.#session !== session || !session.isOpen || id === 0) return;
-    this.#handlers.onReply(id, { kind: "failed", message: reason });
+    const { forgotten } = session;
+    session.refusals.add(() => {
+      const isSame = this.#session === session && session.forgotten === forgotten;
+      if (isSame) this.#handlers.onReply(id, { kind: "failed", message: reason });
+    });
   }
 
   #publish(session: Session, id: number, request: LeaseRequest | LogNote): void {

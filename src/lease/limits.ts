@@ -23,8 +23,9 @@ export const MAX_COMMANDS = 100_000;
 export const MAX_IN_FLIGHT = 10_000;
 
 /**
- * Votes on one server that this node does not want and has not been told are gone. Past this it gives up its session there, with
- * all votes that hang on it, and opens another: nothing is owed then.
+ * Votes on one server that this node does not want and has not been told are gone, though the server has had its time for each.
+ * Past this it gives up its session there, with all votes that hang on it, and opens another: nothing is owed then. If names
+ * depend on the session it asks for nothing new there instead.
  */
 export const MAX_OWED = 16_384;
 

@@ -95,6 +95,14 @@ export class HeldNames {
     }
   }
 
+  /** Whether a name would be lost with this server's votes. */
+  needs({ bit }: ServerLink): boolean {
+    for (const mask of this.#byMask.keys()) {
+      if ((mask & bit) !== 0 && this.leftMs(mask) > 0 && this.leftMs(mask & ~bit) <= 0) return true;
+    }
+    return false;
+  }
+
   drop(name: string): Held | undefined {
     const entry = this.#byName.get(name);
     if (entry === undefined) return undefined;

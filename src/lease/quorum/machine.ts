@@ -96,8 +96,10 @@ export class QuorumMachine {
     this.#endLost();
     this.#core.agenda.runDue(now.monotonicMs);
     this.#take(input);
-    if (!this.#closed) this.#window.admit();
-    for (const link of this.#links) link.sendAcquires();
+    if (!this.#closed) {
+      this.#window.admit();
+      for (const link of this.#links) link.endStep();
+    }
     return this.#core.takeEffects();
   }
 
@@ -154,6 +156,7 @@ export class QuorumMachine {
         this.#endLost();
       },
       onGuarded: (link, guarded) => this.#recovery.guarded(link, guarded),
+      isNeeded: (link) => this.#held.needs(link),
     });
   }
 
@@ -183,10 +186,10 @@ export class QuorumMachine {
 
   /** A name that has run out is lost for good, and given back: whoever waits need not wait for the session to end. */
   #endLost(): void {
-    for (const held of this.#held.takeLost()) {
-      this.#core.emit({ kind: "lost", name: held.name, claim: held.claim, token: held.token });
-      this.#giveBack(held);
-    }
+    const lost = this.#held.takeLost();
+    // All are told before anything is done about the first: they may be thousands.
+    for (const { claim, name, token } of lost) this.#core.emit({ kind: "lost", name, claim, token });
+    for (const held of lost) this.#free(held, () => {});
   }
 
   #release(command: number, claims: readonly { readonly name: string; readonly claim: number }[]): void {
@@ -205,21 +208,15 @@ export class QuorumMachine {
     if (open === 0) finish();
     for (const one of held) {
       this.#held.drop(one.name);
-      this.#noteFree(one, () => {
+      this.#free(one, () => {
         open -= 1;
         if (open === 0) finish();
       });
     }
-    for (const link of this.#links) link.payOwed();
-  }
-
-  #giveBack(held: Held): void {
-    this.#noteFree(held, () => {});
-    for (const link of this.#links) link.payOwed();
   }
 
   /** @param onMajority called when a majority has no vote any more */
-  #noteFree({ claim, name }: Held, onMajority: () => void): void {
+  #free({ claim, name }: Held, onMajority: () => void): void {
     const turns = new Map<string, number>();
     const { needed } = this.#core;
     let gone = 0;
@@ -235,7 +232,7 @@ export class QuorumMachine {
       // Servers that number the waiters differently keep it for different ones. Once these have looked again they agree.
       for (const [other, times] of turns) if (times < needed) this.#passOn(other, name);
     };
-    for (const link of this.#links) link.noteOwed({ name, claim, leave: true }, taken);
+    for (const link of this.#links) link.owe({ name, claim, leave: true }, taken);
   }
 
   #passOn(owner: string, name: string): void {

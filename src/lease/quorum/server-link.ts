@@ -20,6 +20,8 @@ export interface LinkHooks {
   /** The session is gone, and every vote given to it. */
   onSessionLost(link: ServerLink): void;
   onGuarded(link: ServerLink, guarded: Guarded): void;
+  /** Whether a name would be lost without the votes that hang on this session. */
+  isNeeded(link: ServerLink): boolean;
 }
 
 /** When something was sent, by the monotonic clock and by the one that leases count by. */
@@ -38,10 +40,12 @@ interface InFlight {
 /** A vote, or a ticket, that this node does not want (any more), until the server has said that it is gone. */
 interface Owed {
   readonly item: ReleaseItem;
-  isSent: boolean;
-  /** @param next whose turn the server says it is */
-  readonly done: ((next: SessionId | undefined) => void) | undefined;
+  readonly sinceMs: number;
+  readonly done: Released | undefined;
 }
+
+/** @param next whose turn the server says it is */
+type Released = (next: SessionId | undefined) => void;
 
 interface Acquiring {
   readonly item: AcquireItem;
@@ -59,8 +63,16 @@ export class ServerLink {
   readonly #inFlight = new Map<number, InFlight>();
   /** Votes that are asked for in this step. */
   #acquiring: Acquiring[] = [];
-  /** By claim. */
+  /** By claim, the oldest first. */
   readonly #owed = new Map<number, Owed>();
+  /** Those of them that no request is under way for. */
+  readonly #unsent = new Set<Owed>();
+  /** Whether something was owed in this step. What could not be paid is tried again with the next renewal, not at once. */
+  #isPaymentDue = false;
+  /** So much is overdue that nothing new is asked for. */
+  #isOverdrawn = false;
+  /** Those who want to know when a session that was given up is gone. Undefined: there is none, or its end was not heard of. */
+  #closing: Released[] | undefined;
   #isConnected = false;
   #connection = 0;
   #session: SessionId | undefined;
@@ -98,7 +110,7 @@ export class ServerLink {
 
   /** Whether it makes sense to ask for a vote. A server that owes an answer for long has enough to do. */
   get isUsable(): boolean {
-    return this.isReachable && !this.#isGuarded && this.leftMs > 0;
+    return this.isReachable && !this.#isGuarded && !this.#isOverdrawn && this.leftMs > 0;
   }
 
   /** Whether it can be asked what needs no session. */
@@ -149,10 +161,19 @@ export class ServerLink {
   /** Sent with others of the same step, or before whatever else is sent. */
   acquire(item: AcquireItem, done: (result: AcquireResult | undefined) => void): void {
     // What was owed for an earlier attempt goes ahead on the same connection, and must not come again behind this.
-    this.payOwed();
-    this.#owed.delete(item.claim);
+    this.#payOwed();
+    this.#forget(item.claim);
     this.#acquiring.push({ item, done });
     if (this.#acquiring.length >= ITEMS_PER_REQUEST) this.sendAcquires();
+  }
+
+  /** Sends what has come together in this step: what takes votes back goes behind what asks for them. */
+  endStep(): void {
+    this.sendAcquires();
+    if (!this.#isPaymentDue) return;
+    this.#isPaymentDue = false;
+    this.#payOwed();
+    this.#boundOwed();
   }
 
   sendAcquires(): void {
@@ -178,34 +199,21 @@ export class ServerLink {
   }
 
   /**
-   * Has a vote, or ticket, taken back, for as long as it takes. That is forgotten only with the session: then they are gone.
+   * Has a vote, or ticket, taken back, for as long as it takes. That is forgotten only with the session: then they are gone. Sent
+   * with others of the same step, or before the next vote is asked for.
    * @param done called once that is so
    */
-  owe(item: ReleaseItem, done?: (next: SessionId | undefined) => void): void {
-    this.noteOwed(item, done);
-    this.payOwed();
-  }
-
-  /** As `owe`, and sent by the next `payOwed`: for many that are to go together. */
-  noteOwed(item: ReleaseItem, done?: (next: SessionId | undefined) => void): void {
+  owe(item: ReleaseItem, done?: Released): void {
     if (this.session === undefined) {
-      done?.(undefined);
+      if (this.#closing === undefined) done?.(undefined);
+      else if (done !== undefined) this.#closing.push(done);
       return;
     }
-    this.#owed.set(item.claim, { item, isSent: false, done });
-    if (this.#owed.size > MAX_OWED) this.#abandon();
-  }
-
-  payOwed(): void {
-    if (!this.#isConnected || !this.#isResponsive || this.session === undefined) return;
-    const unpaid = [...this.#owed.values()].filter(({ isSent }) => !isSent);
-    for (let from = 0; from < unpaid.length; from += ITEMS_PER_REQUEST) {
-      const batch = unpaid.slice(from, from + ITEMS_PER_REQUEST);
-      for (const owed of batch) owed.isSent = true;
-      this.#askInSession("release", { items: batch.map(({ item }) => item) }, (reply) => {
-        this.#paid(batch, reply);
-      });
-    }
+    this.#forget(item.claim);
+    const owed: Owed = { item, sinceMs: this.#core.now.monotonicMs, done };
+    this.#owed.set(item.claim, owed);
+    this.#unsent.add(owed);
+    this.#isPaymentDue = true;
   }
 
   /** Ends the session: there will be nothing more to say. */
@@ -236,6 +244,20 @@ export class ServerLink {
     }
   }
 
+  #payOwed(): void {
+    if (this.#unsent.size === 0 || !this.isReachable || this.session === undefined) return;
+    // Not all over again for each vote that is asked for while there is no room.
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) return;
+    const unpaid = [...this.#unsent];
+    this.#unsent.clear();
+    for (let from = 0; from < unpaid.length; from += ITEMS_PER_REQUEST) {
+      const batch = unpaid.slice(from, from + ITEMS_PER_REQUEST);
+      this.#askInSession("release", { items: batch.map(({ item }) => item) }, (reply) => {
+        this.#paid(batch, reply);
+      });
+    }
+  }
+
   #paid(batch: readonly Owed[], reply: LeaseReply | undefined): void {
     for (const [index, owed] of batch.entries()) {
       const isOwed = this.#owed.get(owed.item.claim) === owed;
@@ -243,9 +265,36 @@ export class ServerLink {
         if (isOwed) this.#owed.delete(owed.item.claim);
         owed.done?.(reply.items[index]?.next);
       } else if (isOwed) {
-        owed.isSent = false;
+        this.#unsent.add(owed);
       }
     }
+    if (this.#owed.size <= MAX_OWED) this.#isOverdrawn = false;
+  }
+
+  #forget(claim: number): void {
+    const owed = this.#owed.get(claim);
+    if (owed === undefined) return;
+    this.#owed.delete(claim);
+    this.#unsent.delete(owed);
+  }
+
+  /**
+   * What is on its way is not too much: a node that ends may give all its names back at once. Only what a server has left unanswered
+   * for long counts. And the session is kept as long as names depend on it: 1. two servers of three are slow; 2. both sessions are
+   * given up; 3. every name of the node is lost, also those that nobody wanted to give back. Until then nothing new is asked for
+   * there, so what is owed grows by no more than this node has; and either the server answers, or the session runs out.
+   */
+  #boundOwed(): void {
+    if (this.#owed.size <= MAX_OWED) return;
+    const beforeMs = this.#core.now.monotonicMs - this.#core.times.requestMs;
+    let overdue = 0;
+    for (const { sinceMs } of this.#owed.values()) {
+      if (sinceMs >= beforeMs) break;
+      overdue += 1;
+    }
+    if (overdue <= MAX_OWED) return;
+    if (this.leftMs <= 0 || !this.#hooks.isNeeded(this)) this.#abandon();
+    else this.#isOverdrawn = true;
   }
 
   #askInSession(kind: InSession, rest: object, done: (reply: LeaseReply | undefined) => void): void {
@@ -285,7 +334,7 @@ export class ServerLink {
     }
     this.#deadlineMs = Math.max(this.#deadlineMs ?? 0, sent.elapsedMs + lifeMs);
     if (sent.atMs >= this.#tendedMs) this.#tendAt(sent.atMs + renewEveryMs);
-    this.payOwed();
+    this.#payOwed();
     this.#hooks.onKept(this);
   }
 
@@ -308,7 +357,15 @@ export class ServerLink {
 
   /** Nothing in it counts any more, so it need not keep anyone out. */
   #abandon(): void {
-    this.#askInSession("close", {}, () => {});
+    // That what was owed is gone is known once the server has said so.
+    const closing = [...this.#owed.values()].flatMap(({ done }) => (done === undefined ? [] : [done]));
+    this.#forgetAll();
+    this.#closing = closing;
+    this.#askInSession("close", {}, (reply) => {
+      if (this.#closing === closing) this.#closing = undefined;
+      if (reply?.kind === "closed" || reply?.kind === "noSession")
+        for (const done of closing) done(undefined);
+    });
     this.#sessionLost();
   }
 
@@ -320,11 +377,17 @@ export class ServerLink {
     this.#session = undefined;
     this.#deadlineMs = undefined;
     this.#lastKept = undefined;
-    this.#owed.clear();
+    this.#forgetAll();
     this.#hooks.onSessionLost(this);
     for (const { done } of owed) done?.(undefined);
     for (const { done } of acquiring) done(undefined);
     this.#tend();
+  }
+
+  #forgetAll(): void {
+    this.#owed.clear();
+    this.#unsent.clear();
+    this.#isOverdrawn = false;
   }
 
   #tendAt(atMs: number): void {

@@ -1,7 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { Cast } from "./cast.ts";
+import { BALLOTS_AT_ONCE, ITEMS_PER_REQUEST, MAX_OWED } from "../../../src/lease/limits.ts";
+import type { SimLeaseNode } from "../../../src/sim/leases/node.ts";
+import { Cast, type Grant } from "./cast.ts";
 
 const TTL_MS = 10_000;
+
+function takeMany(world: Cast, node: SimLeaseNode, count: number): readonly Grant[] {
+  const grants: Grant[] = [];
+  while (grants.length < count) {
+    const size = Math.min(BALLOTS_AT_ONCE, count - grants.length);
+    const asked = Array.from({ length: size }, (_, index) =>
+      world.acquire(node, `x${grants.length + index}`),
+    );
+    for (const each of asked) grants.push(world.granted(each));
+  }
+  return grants;
+}
 
 describe("a name on a majority of lease servers", () => {
   test("is acquired in one round trip, and then held for as long as sessions are renewed", () => {
@@ -47,6 +61,34 @@ describe("a name on a majority of lease servers", () => {
     expect(grants.some((grant) => world.holds(a, grant))).toBe(false);
     expect(world.outcome(asked)).toMatchObject({ kind: "released", confirmed: true });
     for (const { name } of grants.slice(0, 5)) world.take(b, name);
+  });
+
+  test("is not lost because its node gives back more names at once than it may owe", () => {
+    const world = new Cast({ nodes: 2 });
+    const a = world.node(0);
+    const other = world.take(a, "of another process");
+    const grants = takeMany(world, a, MAX_OWED + 1);
+    const before = world.sent(a, "release");
+    const asked = world.releaseAll(a, grants);
+    expect(asked.outcome).toBeUndefined();
+    expect(world.sent(a, "release") - before).toBe(3 * Math.ceil(grants.length / ITEMS_PER_REQUEST));
+    expect(world.outcome(asked)).toMatchObject({ confirmed: true });
+    expect([world.holds(a, other), world.lost(a), world.sent(a, "close")]).toEqual([true, [], 0]);
+  });
+
+  test("is told to be lost before anything else is done, and thousands share the requests that give them back", () => {
+    const world = new Cast({ nodes: 1 });
+    const a = world.node(0);
+    const grants = takeMany(world, a, 2_000);
+    a.pause();
+    world.run(1.1 * TTL_MS);
+    world.told.length = 0;
+    a.resume();
+    const kinds = world.told.map(({ effect }) => effect.kind);
+    expect(kinds.slice(0, grants.length).every((kind) => kind === "lost")).toBe(true);
+    expect(world.lost(a)).toHaveLength(grants.length);
+    world.run(TTL_MS);
+    expect(world.sent(a, "release")).toBeLessThanOrEqual(3 * Math.ceil(grants.length / ITEMS_PER_REQUEST));
   });
 
   test("costs one renewal for each server and third of a ttl, however many names there are", () => {

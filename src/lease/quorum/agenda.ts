@@ -7,14 +7,27 @@ interface Item {
   run: (() => void) | undefined;
 }
 
+/** Fewer than this are not worth the trouble of taking withdrawn ones out. */
+const COMPACT_FROM = 64;
+
 /** What a machine means to do later, by its own monotonic clock: it keeps no timers, and says when it is due. */
 export class Agenda {
   #heap: Item[] = [];
   #numbers = 0;
+  /** Those in the heap that are not to be done any more. */
+  #withdrawn = 0;
+
+  /** How many items it keeps, withdrawn ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   /** When the next thing is due; Infinity: nothing is. */
   get nextMs(): number {
-    while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) this.#pop();
+    while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) {
+      this.#pop();
+      this.#withdrawn -= 1;
+    }
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
@@ -28,13 +41,30 @@ export class Agenda {
       index = parent;
     }
     return () => {
+      if (item.run === undefined) return;
       item.run = undefined;
+      this.#withdrawn += 1;
+      this.#compact();
     };
   }
 
   /** Does what is due by now, in order, and what that puts on the agenda for now. */
   runDue(nowMs: number): void {
-    while (this.nextMs <= nowMs) this.#pop()?.run?.();
+    while (this.nextMs <= nowMs) {
+      const item = this.#pop();
+      const run = item?.run;
+      // It is not in the heap any more, and is not to be counted there when it is withdrawn.
+      if (item !== undefined) item.run = undefined;
+      run?.();
+    }
+  }
+
+  /** Commands end long before their time runs out, as a rule: what was to be done then would pile up until it is due. */
+  #compact(): void {
+    if (this.#heap.length < COMPACT_FROM || 2 * this.#withdrawn <= this.#heap.length) return;
+    // What is in order is a heap.
+    this.#heap = this.#heap.filter(({ run }) => run !== undefined).sort(byTime);
+    this.#withdrawn = 0;
   }
 
   #pop(): Item | undefined {
@@ -61,6 +91,10 @@ export class Agenda {
   #isBefore(index: number, other: number): boolean {
     const [left, right] = [this.#heap[index], this.#heap[other]];
     if (left === undefined || right === undefined) return false;
-    return left.atMs < right.atMs || (left.atMs === right.atMs && left.number < right.number);
+    return byTime(left, right) < 0;
   }
+}
+
+function byTime(left: Item, right: Item): number {
+  return left.atMs - right.atMs || left.number - right.number;
 }

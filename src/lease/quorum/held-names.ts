@@ -31,12 +31,15 @@ export class HeldNames {
   readonly #byMask = new Map<number, Set<Entry>>();
   /** For each server, the names that it has still to be asked for. */
   readonly #missing: readonly Set<Entry>[];
+  /** And those that it has refused since the last renewal: kept apart, so that they do not keep the others from being asked for. */
+  readonly #refused: readonly Set<Entry>[];
   readonly #isAttaching: boolean[];
 
   constructor(core: QuorumCore, links: readonly ServerLink[]) {
     this.#core = core;
     this.#links = links;
     this.#missing = links.map(() => new Set());
+    this.#refused = links.map(() => new Set());
     this.#isAttaching = links.map(() => false);
   }
 
@@ -108,7 +111,7 @@ export class HeldNames {
     if (entry === undefined) return undefined;
     this.#byName.delete(name);
     this.#ungroup(entry);
-    for (const missing of this.#missing) missing.delete(entry);
+    for (const missing of [...this.#missing, ...this.#refused]) missing.delete(entry);
     return entry;
   }
 
@@ -121,6 +124,14 @@ export class HeldNames {
         this.#missing[link.index]?.add(entry);
       }
     }
+  }
+
+  /** The session has been opened or renewed: what somebody else was trying to get may be free now. */
+  kept(link: ServerLink): void {
+    const refused = this.#refused[link.index];
+    for (const entry of refused ?? []) this.#missing[link.index]?.add(entry);
+    refused?.clear();
+    this.attach(link);
   }
 
   /** Asks a server for the votes that are missing there, so that every name survives the loss of any server. */
@@ -137,15 +148,13 @@ export class HeldNames {
     const items = batch.map(({ name, claim, token, value }) => ({ name, claim, token, value }));
     link.store("attach", items, (results) => {
       this.#isAttaching[link.index] = false;
-      let stored = 0;
+      if (results === undefined || link.session !== session) return;
       for (const [index, entry] of batch.entries()) {
-        // What somebody else is trying to get is asked for again with the next renewal.
-        if (results?.[index]?.kind !== "stored" || link.session !== session || !missing.delete(entry))
-          continue;
-        this.#setMask(entry, entry.mask | link.bit);
-        stored += 1;
+        if (!missing.delete(entry)) continue;
+        if (results[index]?.kind === "stored") this.#setMask(entry, entry.mask | link.bit);
+        else this.#refused[link.index]?.add(entry);
       }
-      if (stored > 0) this.attach(link);
+      this.attach(link);
     });
   }
 

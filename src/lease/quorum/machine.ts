@@ -148,7 +148,7 @@ export class QuorumMachine {
     return new ServerLink(core, index, {
       onKept: (link) => {
         this.#recovery.kept(link);
-        this.#held.attach(link);
+        this.#held.kept(link);
         for (const command of [...this.#commands.values()]) command.linksChanged();
       },
       onSessionLost: (link) => {

@@ -84,7 +84,17 @@ export class WaiterQueue {
       if (this.#kept?.waiter !== waiter) this.#kept = { waiter, untilMs: nowMs + RESERVATION_MS };
       const leftMs = this.#kept.untilMs - nowMs;
       if (leftMs > 0) return { waiter, leftMs };
-      this.leave(waiter.session, waiter.claim);
+      this.#passOver(waiter.session);
+    }
+  }
+
+  /**
+   * Whoever has not come has died, as a rule, and with it those of the same session that are next in line: the others would have to
+   * wait for each of them in turn. Who has not died comes back with its ticket.
+   */
+  #passOver(session: SessionId): void {
+    for (let first = this.#waiters[0]; first?.session === session; first = this.#waiters[0]) {
+      this.leave(session, first.claim);
     }
   }
 

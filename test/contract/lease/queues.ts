@@ -64,6 +64,25 @@ export function describeQueues(get: Get): void {
     expect(await b.acquire("x", waiting(1))).toMatchObject({ kind: "held", ticket: 1, ahead: 0 });
   });
 
+  test("with a waiter that does not come those of the same session that are next in line are passed over", async () => {
+    const [a, b, c] = [await get().member("a"), await get().member("b"), await get().member("c")];
+    await a.take("x");
+    for (const claim of [1, 2, 3]) await b.acquire("x", { claim, ticket: 0 });
+    await c.acquire("x", waiting());
+    await b.acquire("x", { claim: 4, ticket: 0 });
+    expect(await a.release("x")).toBe(b.id);
+    await get().pass(RESERVATION_MS + 1, [b, c]);
+    expect(await a.acquire("x", { claim: 2 })).toMatchObject({ kind: "reserved", next: c.id, ahead: 2 });
+    // They get their places back by asking.
+    expect(await b.acquire("x", { claim: 2, ticket: 2 })).toMatchObject({ kind: "granted" });
+    expect(await c.acquire("x", waiting())).toMatchObject({ kind: "held", ticket: 4, ahead: 1 });
+    expect(await b.acquire("x", { claim: 3, ticket: 3 })).toMatchObject({
+      kind: "held",
+      ticket: 3,
+      ahead: 1,
+    });
+  });
+
   test("a waiter that is late, but whom nobody has overtaken, is served", async () => {
     const [a, b, c] = [await get().member("a"), await get().member("b"), await get().member("c")];
     await a.take("x");

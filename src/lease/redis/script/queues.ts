@@ -89,7 +89,13 @@ local function turnOf(name)
     -- At most as long as it ever is, should the clock have been set back.
     local left = math.min(ends - now, ${RESERVATION_MS})
     if left > 0 then return waiter, left end
-    leave(name, waiter)
+    -- Whoever has not come has died, as a rule, and with it those of the same session that are next in line.
+    local session = sessionOf(waiter)
+    repeat
+      leave(name, waiter)
+      deadWaiters = math.max(deadWaiters - 1, 0)
+      waiter = first(name)
+    until not waiter or deadWaiters == 0 or sessionOf(waiter) ~= session
   end
 end
 

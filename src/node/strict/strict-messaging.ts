@@ -135,7 +135,16 @@ export class StrictMessaging {
     for (const queued of queue) {
       this.#queuedBytes -= queued.value.bytes.length;
       if (holder === undefined) this.#core.counts.messages.undelivered += 1;
-      else this.#deliver(holder.pid, queued, to);
+      else this.#deliverLate(holder.pid, queued, to);
+    }
+  }
+
+  /** Its `send` has returned: where there is no room for it on the way, that can only be counted. */
+  #deliverLate(pid: Pid, queued: Queued, to: ScopedName): void {
+    try {
+      this.#deliver(pid, queued, to);
+    } catch {
+      this.#core.counts.messages.undelivered += 1;
     }
   }
 

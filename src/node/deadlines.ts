@@ -50,11 +50,15 @@ export class Deadlines {
 
   #expireDue(): void {
     const nowMs = this.#clock.now().monotonicMs;
-    for (let first = this.#heap[0]; first !== undefined && first.dueAtMs <= nowMs; first = this.#heap[0]) {
-      this.remove(first);
-      first.expire();
+    try {
+      for (let first = this.#heap[0]; first !== undefined && first.dueAtMs <= nowMs; first = this.#heap[0]) {
+        this.remove(first);
+        first.expire();
+      }
+    } finally {
+      // One that throws is a bug, and must not take all others of the node with it.
+      this.#rearm();
     }
-    this.#rearm();
   }
 
   #rearm(): void {

@@ -99,7 +99,7 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   /** @throws LimitExceededError, the signal's reason, BusClosedError */
-  register(request: Registering, wait: WaitOptions): Promise<HeldLease> {
+  async register(request: Registering, wait: WaitOptions): Promise<HeldLease> {
     const { isWaiting, name, scope } = request;
     this.#checkRoom(isWaiting, wait);
     const key = keyOf(scope, name);
@@ -114,7 +114,7 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   /** @throws LimitExceededError, the signal's reason, BusClosedError */
-  lookup(key: string, wait: WaitOptions): Promise<StrictHolder | undefined> {
+  async lookup(key: string, wait: WaitOptions): Promise<StrictHolder | undefined> {
     this.#checkCommands(wait);
     const id = this.#nextCommand();
     const command = new LookupCommand(this, id, key, wait);

@@ -33,6 +33,21 @@ class Entry implements Due {
 }
 
 describe("deadlines", () => {
+  test("come in time for the others where one of them throws", () => {
+    const clock = new VirtualClock();
+    const deadlines = new Deadlines(clock);
+    const expired: string[] = [];
+    const fail = (): never => {
+      throw new Error("a bug");
+    };
+    deadlines.add(new Entry(fail), 10);
+    deadlines.add(new Entry(() => expired.push("due with it")), 10);
+    deadlines.add(new Entry(() => expired.push("due later")), 20);
+    expect(() => clock.advanceBy(10)).toThrow("a bug");
+    clock.advanceBy(10);
+    expect(expired).toEqual(["due with it", "due later"]);
+  });
+
   test("each expires at its time and not before, once, unless it was withdrawn", () => {
     const delays = fc.array(fc.record({ delayMs: fc.nat(1_000), withdrawn: fc.boolean() }), {
       maxLength: 60,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { IndeterminateError, NoSuchNameError } from "../../../../src/kernel/errors.ts";
+import { IndeterminateError, NoSuchNameError, type TimeoutError } from "../../../../src/kernel/errors.ts";
 import type { StrictNameEvent } from "../../../../src/node/strict/types.ts";
 import { setUp, TTL_MS } from "./stage.ts";
 
@@ -127,6 +127,27 @@ describe("a watch of one name", () => {
     await shells.run(TTL_MS);
     expect(later).toEqual(["state", "registered"]);
     await another.return();
+  });
+
+  test("goes on, and harms nobody, where as many wait already as may", async () => {
+    const { shells, start } = setUp("no room to look");
+    const a = await start("a", { limits: { pendingRequests: 2 } });
+    await shells.until(a.strictNames.register("x", a.spawn()));
+    const events: string[] = [];
+    const watch = a.strictNames.watch("y");
+    void follow(watch, events);
+    await shells.run(TTL_MS);
+    const waits = [1, 2].map(async () => {
+      const asked = a.strictNames.register("x", a.spawn(), { wait: true, timeoutMs: TTL_MS + 2_000 });
+      return asked.catch((error: unknown) => (error as TimeoutError).code);
+    });
+    await shells.run(TTL_MS + 2_000);
+    expect(await shells.until(Promise.all(waits), 1)).toEqual(["TIMEOUT", "TIMEOUT"]);
+    const b = await start("b");
+    await shells.until(b.strictNames.register("y", b.spawn()));
+    await shells.run(TTL_MS);
+    expect(events).toEqual(["state", "registered"]);
+    await watch.return();
   });
 });
 

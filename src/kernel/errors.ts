@@ -41,14 +41,40 @@ export class NoLeasesError extends RollcallError {
 /** Too few lease servers take part: nothing was registered, and nothing is known. Try again when they are back. */
 export class NoQuorumError extends RollcallError {
   readonly code = "NO_QUORUM";
+  /** How many take part. */
+  readonly reached: number;
+  readonly needed: number;
+  /** How many answer and keep out for now, because they were started, wiped, or left alone by all nodes. */
+  readonly keptOut: number;
 
-  constructor(
-    operation: string,
-    readonly reached: number,
-    readonly needed: number,
-  ) {
-    super(`${operation}: ${reached} lease servers take part, and ${needed} are needed`);
+  constructor(operation: string, servers: number, quorum: QuorumSeen) {
+    super(`${operation}: ${whatIsMissing(servers, quorum)}`);
+    this.reached = quorum.reached;
+    this.needed = quorum.needed;
+    this.keptOut = quorum.keptOut;
   }
+}
+
+interface QuorumSeen {
+  readonly reached: number;
+  readonly needed: number;
+  readonly keptOut: number;
+  /** 0: nobody knows for how long. */
+  readonly keptOutMs: number;
+}
+
+function whatIsMissing(servers: number, { keptOut, keptOutMs, needed, reached }: QuorumSeen): string {
+  const is = (count: number, one: string, many: string): string => (count === 1 ? one : many);
+  const take = servers === 1 ? "server takes" : `servers ${is(reached, "takes", "take")}`;
+  const parts = [`${reached} of ${servers} lease ${take} part, ${needed} ${is(needed, "is", "are")} needed`];
+  if (keptOut > 0) {
+    const howLong = keptOutMs > 0 ? ` for up to ${(keptOutMs / 1_000).toFixed(1)} s more` : "";
+    const why = `${is(keptOut, "it was", "they were")} started, wiped or left alone`;
+    parts.push(`${keptOut} ${is(keptOut, "answers, and keeps", "answer, and keep")} out${howLong}: ${why}`);
+  }
+  const silent = servers - reached - keptOut;
+  if (silent > 0) parts.push(`${silent} cannot be reached`);
+  return parts.join("; ");
 }
 
 /**

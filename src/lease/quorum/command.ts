@@ -1,6 +1,7 @@
 import type { Vote } from "../requests.ts";
 import type { QuorumCore } from "./core.ts";
 import type { HeldNames } from "./held-names.ts";
+import { enoughAtMs, quorumOf } from "./kept-out.ts";
 import type { Questions } from "./questions.ts";
 import type { ServerLink } from "./server-link.ts";
 import type { Refusal } from "./types.ts";
@@ -30,6 +31,7 @@ export abstract class Command {
   readonly name: string;
   protected readonly port: CommandPort;
   readonly #withdraw: () => void;
+  readonly #endsAtMs: number;
   #wake: (() => void) | undefined;
   #hasEnded = false;
   /** Nobody could tell whether the name is held. */
@@ -46,6 +48,7 @@ export abstract class Command {
     this.id = id;
     this.name = name;
     const { core } = port;
+    this.#endsAtMs = core.now.monotonicMs + timeoutMs;
     this.#withdraw = core.after(timeoutMs, () => this.refuse(this.#overdue()));
   }
 
@@ -105,7 +108,7 @@ export abstract class Command {
       this.#withdrawPatience?.();
       this.#withdrawPatience = undefined;
     } else if (this.#hasWaitedEnough) {
-      this.refuse({ kind: "noQuorum", reached, needed: core.needed });
+      this.#waitForGuards(reached);
     } else if (!this.isPatient) {
       this.#withdrawPatience ??= core.after(PATIENCE * core.times.requestMs, () => {
         this.#hasWaitedEnough = true;
@@ -113,6 +116,20 @@ export abstract class Command {
       });
     }
     return this.#isStuck;
+  }
+
+  /** Servers that were just started, say, take part after a known time: that is worth waiting for, if it is over soon enough. */
+  #waitForGuards(reached: number): void {
+    const { core, links } = this.port;
+    const overMs = enoughAtMs(links, core.needed - reached);
+    // Then they are told a token floor, and sessions are opened.
+    const leftMs = overMs + core.times.requestMs - core.now.monotonicMs;
+    if (overMs >= this.#endsAtMs || leftMs <= 0) {
+      this.refuse({ kind: "noQuorum", ...quorumOf(core, links, reached) });
+      return;
+    }
+    this.#withdrawPatience?.();
+    this.#withdrawPatience = core.after(leftMs, () => this.attempt());
   }
 
   /** Asks who may hold it, where too few servers could tell. `then` is not called when the command has ended meanwhile. */
@@ -123,9 +140,9 @@ export abstract class Command {
   }
 
   #overdue(): Refusal {
-    const { needed } = this.port.core;
+    const { core, links } = this.port;
     const reached = this.usable().length;
-    if (reached < needed) return { kind: "noQuorum", reached, needed };
+    if (reached < core.needed) return { kind: "noQuorum", ...quorumOf(core, links, reached) };
     return this.isUnclear ? { kind: "indeterminate" } : { kind: "timeout" };
   }
 }

@@ -24,7 +24,7 @@ export class Lookup extends Command {
 
   attempt(): void {
     const { core, links } = this.port;
-    const asked = links.filter((link) => link.isReachable);
+    const asked = links.filter((link) => link.isReachable && link.keepsOutUntilMs === undefined);
     this.stayAwake();
     if (this.areTooFew(asked.length)) {
       this.#wasFreeAtMs = Number.NEGATIVE_INFINITY;

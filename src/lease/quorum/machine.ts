@@ -4,11 +4,12 @@ import { Acquisition } from "./acquisition.ts";
 import type { Command, CommandPort } from "./command.ts";
 import { QuorumCore, type QuorumOptions } from "./core.ts";
 import { type Held, HeldNames } from "./held-names.ts";
+import { quorumOf } from "./kept-out.ts";
 import { Lookup } from "./lookup.ts";
 import { Questions } from "./questions.ts";
 import { Recovery } from "./recovery.ts";
 import { ServerLink } from "./server-link.ts";
-import type { HoldingQuestion, LeaseEffect, LeaseInput } from "./types.ts";
+import type { HoldingQuestion, LeaseEffect, LeaseInput, Quorum } from "./types.ts";
 import { BallotWindow } from "./window.ts";
 
 /**
@@ -69,9 +70,10 @@ export class QuorumMachine {
   }
 
   /** How many servers this node can ask for votes now, and how many it needs. */
-  quorum(now: Now): { readonly reached: number; readonly needed: number } {
+  quorum(now: Now): Quorum {
     this.#core.look(now);
-    return { reached: this.#links.filter((link) => link.isUsable).length, needed: this.#core.needed };
+    const reached = this.#links.filter((link) => link.isUsable).length;
+    return quorumOf(this.#core, this.#links, reached);
   }
 
   /** For how long this claim certainly holds the name, if nothing is renewed; 0: it does not. */

@@ -41,6 +41,7 @@ export class Recovery {
     const leftMs = guarded.needsFloor
       ? Math.max(guarded.waitMs, this.#leftMs(link, guarded))
       : guarded.waitMs;
+    link.keepsOutFor(leftMs);
     link.lookAgain(isOver ? requestMs : Math.min(leftMs + 1, requestMs));
     if (!guarded.needsFloor) return;
     if (this.#isFirstUse()) this.#openAll();

@@ -86,6 +86,8 @@ export class ServerLink {
   #misconfigured = false;
   /** It keeps out: what it promised before still counts, and it will promise nothing more for now. */
   #isGuarded = false;
+  /** Until when it said that it does, by the monotonic clock. Given from then on until it has opened a session, or renewed it. */
+  #keepsOutUntilMs: number | undefined;
 
   constructor(core: QuorumCore, index: number, hooks: LinkHooks) {
     this.#core = core;
@@ -116,6 +118,19 @@ export class ServerLink {
   /** Whether it can be asked what needs no session. */
   get isReachable(): boolean {
     return this.#isConnected && this.#isResponsive;
+  }
+
+  /** Until when at least it keeps out, though it answers. In the past: that is not known. */
+  get keepsOutUntilMs(): number | undefined {
+    return this.isReachable ? this.#keepsOutUntilMs : undefined;
+  }
+
+  /** Its guard lasts for so long still. */
+  keepsOutFor(waitMs: number): void {
+    const { monotonicMs } = this.#core.now;
+    // Once the wait is over it may lack a floor for ever: that moment stays where it was.
+    if (waitMs > 0) this.#keepsOutUntilMs = monotonicMs + waitMs;
+    else this.#keepsOutUntilMs ??= monotonicMs;
   }
 
   connected(): void {
@@ -328,6 +343,7 @@ export class ServerLink {
   #kept(sent: Sent, { maxToken, serverMs }: Extract<LeaseReply, { kind: "kept" }>): void {
     const { lifeMs, renewEveryMs } = this.#core.times;
     this.#core.sawToken(maxToken);
+    this.#keepsOutUntilMs = undefined;
     if (this.#hasStepped(sent, serverMs)) {
       this.#abandon();
       return;

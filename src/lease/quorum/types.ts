@@ -64,12 +64,21 @@ export interface HoldingQuestion {
   readonly token: number;
 }
 
+/** How many servers take part, of how many that are needed. */
+export interface Quorum {
+  readonly reached: number;
+  readonly needed: number;
+  /** Those that answer, and keep out for now. */
+  readonly keptOut: number;
+  /** For how long the last of these does so at least; 0: that is not known. */
+  readonly keptOutMs: number;
+}
+
 /** Why an `acquire` or a `lookup` came to nothing. */
 export type Refusal =
   /** Somebody holds it, or is about to. */
   | { readonly kind: "taken"; readonly vote: Vote }
-  /** So many servers take part, of which so many are needed. */
-  | { readonly kind: "noQuorum"; readonly reached: number; readonly needed: number }
+  | ({ readonly kind: "noQuorum" } & Quorum)
   /** The votes did not tell whether somebody holds it, and who may hold it did not answer. */
   | { readonly kind: "indeterminate" }
   | { readonly kind: "timeout" }

@@ -3,7 +3,7 @@ import type { NodeId } from "../../kernel/ids.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { LeaseLinks, LeaseStore } from "../../lease/port.ts";
 import { QuorumMachine } from "../../lease/quorum/machine.ts";
-import type { HoldingQuestion, LeaseEffect, LeaseInput } from "../../lease/quorum/types.ts";
+import type { HoldingQuestion, LeaseEffect, LeaseInput, Quorum } from "../../lease/quorum/types.ts";
 import { Alarm } from "../alarm.ts";
 import { RequestBatches } from "./request-batches.ts";
 
@@ -112,7 +112,7 @@ export class LeaseDriver {
     return !this.#closed && this.#machine.holds(question, this.#options.clock.now());
   }
 
-  quorum(): { readonly reached: number; readonly needed: number } {
+  quorum(): Quorum {
     return this.#machine.quorum(this.#options.clock.now());
   }
 

@@ -221,10 +221,10 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   overdue(wait: WaitOptions): Error {
-    const { reached, needed } = this.#driver.quorum();
-    if (reached >= needed) return new TimeoutError(wordsFor(wait), wait.timeoutMs);
+    const quorum = this.#driver.quorum();
+    if (quorum.reached >= quorum.needed) return new TimeoutError(wordsFor(wait), wait.timeoutMs);
     this.counts.noQuorum += 1;
-    return new NoQuorumError(wordsFor(wait), reached, needed);
+    return new NoQuorumError(wordsFor(wait), this.#options.store.servers.length, quorum);
   }
 
   forget(command: number): void {
@@ -331,7 +331,7 @@ export class Leases implements LeaseHost, CommandTable {
       case "taken":
         return this.#takenBy(key, refusal.vote);
       case "noQuorum":
-        return new NoQuorumError(wordsFor(wait), refusal.reached, refusal.needed);
+        return new NoQuorumError(wordsFor(wait), this.#options.store.servers.length, refusal);
       case "indeterminate":
         return new IndeterminateError(name);
       case "timeout":

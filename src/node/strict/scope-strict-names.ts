@@ -15,6 +15,12 @@ import type { Lease, StrictHolder, StrictNameEvent, StrictNames, StrictRegisterO
 /** How often a watched name is looked up within a `ttlMs`. */
 const LOOKS_PER_TTL = 3;
 
+/**
+ * How many times `ttlMs` are waited for at least. Servers that are new, or that all nodes have left alone, keep out for a little more
+ * than one; and whoever stands in line may do so behind a holder that has crashed, besides.
+ */
+const PATIENCE = { asking: 1.5, inLine: 3 } as const;
+
 /** The strict names of one scope, for users. */
 export class ScopeStrictNames implements StrictNames {
   readonly #core: NodeCore;
@@ -49,7 +55,8 @@ export class ScopeStrictNames implements StrictNames {
       throw new InvalidArgumentError("onLost", onLost, '"exit" or "notify"');
     }
     const encoded = Value.encode(meta, core.metadata, "meta");
-    const waits = this.#waiting("strictNames.register", name, options);
+    const patience = wait ? PATIENCE.inLine : PATIENCE.asking;
+    const waits = this.#waiting("strictNames.register", name, options, patience);
     const process = core.processes.checkLocal(pid, "strictNames.register");
     core.checkTakesWork();
     const scope = this.#scope;
@@ -59,7 +66,8 @@ export class ScopeStrictNames implements StrictNames {
   async lookup(name: string, options?: WaitingOptions): Promise<StrictHolder | undefined> {
     const leases = this.#open();
     checkText(name, "name");
-    const wait = this.#waiting("strictNames.lookup", name, checkOptions(options, "lookup"));
+    const known = checkOptions(options, "lookup");
+    const wait = this.#waiting("strictNames.lookup", name, known, PATIENCE.asking);
     return leases.lookup(keyOf(this.#scope, name), wait);
   }
 
@@ -112,7 +120,13 @@ export class ScopeStrictNames implements StrictNames {
     return this.#leases;
   }
 
-  #waiting(operation: string, name: string, options: WaitingOptions | undefined): WaitOptions {
-    return waiting(operation, options, this.#core.limits.registerMs, name);
+  #waiting(
+    operation: string,
+    name: string,
+    options: WaitingOptions | undefined,
+    patience: number,
+  ): WaitOptions {
+    const leastMs = patience * (this.#leases?.settings.ttlMs ?? 0);
+    return waiting(operation, options, Math.max(this.#core.limits.registerMs, leastMs), name);
   }
 }

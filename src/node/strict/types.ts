@@ -69,7 +69,7 @@ export interface Lease extends AsyncDisposable {
  * process at a time. Without a majority nothing is registered or looked up.
  *
  * Every method throws, or rejects with, `NoLeasesError` on a node that was given no `leases`. Waits time out after
- * `limits.registerMs`, unless `timeoutMs` says otherwise.
+ * `limits.registerMs` or 1.5 times `ttlMs`, whichever is longer (`register` with `wait`: 3 times), unless `timeoutMs` says otherwise.
  */
 export interface StrictNames {
   /**
@@ -78,7 +78,7 @@ export interface StrictNames {
    *
    * @throws NameTakenError when somebody holds it, and `wait` is not set
    * @throws NoQuorumError when a majority of the lease servers cannot be reached: after a third of `ttlMs`; with `wait`, after
-   *   `timeoutMs`
+   *   `timeoutMs`. Servers that answer but keep out are waited for, if it is known that they do for less than `timeoutMs`.
    * @throws IndeterminateError when the votes do not tell whether somebody holds it, within `timeoutMs`
    * @throws TimeoutError when its turn has not come within `timeoutMs`
    * @throws NotLocalError for a process of another node, NoSuchProcessError for one that has ended, also meanwhile
@@ -90,7 +90,7 @@ export interface StrictNames {
    * Who holds it? Linearizable: asks a majority, and tells of a moment between call and answer. A holder may show whose
    * `register` has not returned yet.
    *
-   * @throws NoQuorumError when a majority cannot be reached: after a third of `ttlMs`
+   * @throws NoQuorumError when a majority cannot be reached: after a third of `ttlMs`, as with `register`
    * @throws IndeterminateError when the votes do not tell, and who may hold it does not answer. Never a guess.
    */
   lookup(name: string, options?: WaitingOptions): Promise<StrictHolder | undefined>;

@@ -197,7 +197,13 @@ describe("a majority that cannot be reached", () => {
       world.acquire(a, "z", { wait: true, timeoutMs: 7_000 }),
     ];
     for (const each of asked) {
-      expect(world.refused(each)).toEqual({ kind: "noQuorum", reached: 1, needed: 2 });
+      expect(world.refused(each)).toEqual({
+        kind: "noQuorum",
+        reached: 1,
+        needed: 2,
+        keptOut: 0,
+        keptOutMs: 0,
+      });
     }
     expect(asked.map(({ endedMs }) => Math.round((endedMs - beganMs) / 100))).toEqual([33, 33, 5, 70]);
   });

@@ -253,11 +253,11 @@ describe("servers that lose what they knew", () => {
     const world = new Cast();
     const a = world.node(0);
     world.take(a, "x");
-    expect(a.machine.quorum(a.now())).toEqual({ reached: 3, needed: 2 });
+    expect(a.machine.quorum(a.now())).toMatchObject({ reached: 3, needed: 2 });
     world.restart(0, "lost");
     world.run(TTL_MS / 2);
-    expect(a.machine.quorum(a.now())).toEqual({ reached: 2, needed: 2 });
+    expect(a.machine.quorum(a.now())).toMatchObject({ reached: 2, needed: 2 });
     world.run(GUARD_MS + TTL_MS);
-    expect(a.machine.quorum(a.now())).toEqual({ reached: 3, needed: 2 });
+    expect(a.machine.quorum(a.now())).toMatchObject({ reached: 3, needed: 2 });
   });
 });

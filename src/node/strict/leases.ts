@@ -377,7 +377,8 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   #heard(key: string, holder: StrictHolder): void {
-    this.known.heard(key, holder, this.#options.core.clock.now().monotonicMs);
+    const isHeldHere = this.#held.get(key)?.token === holder.token;
+    this.known.heard(key, holder, this.#options.core.clock.now().monotonicMs, isHeldHere);
   }
 
   #leaseLost(key: string, claim: number): void {

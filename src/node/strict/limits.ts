@@ -1,4 +1,7 @@
-/** Names whose last known holder is remembered. Past that the one that was heard of longest ago is forgotten: it is a hint only. */
+/**
+ * Names whose last known holder is remembered, besides those that are held here. Past that the one that was heard of longest ago is
+ * forgotten: it is a hint only.
+ */
 export const HOLDERS_KEPT = 10_000;
 
 /** Questions to other nodes whose answers are let in, the latest ones. More are not under way in a sixth of a `ttlMs`. */

@@ -94,12 +94,15 @@ export interface StrictNames {
    * @throws IndeterminateError when the votes do not tell, and who may hold it does not answer. Never a guess.
    */
   lookup(name: string, options?: WaitingOptions): Promise<StrictHolder | undefined>;
-  /** Who held it when this node heard of it last, `ageMs` milliseconds ago: a hint. Local; it never waits. */
+  /**
+   * Who held it when this node heard of it last, `ageMs` milliseconds ago: a hint. Local; it never waits. What processes of this node
+   * hold is always known; of all others the 10,000 that were heard of last.
+   */
   whereis(name: string): (StrictHolder & { readonly ageMs: number }) | undefined;
   /**
    * What this node knows, as a `state` event, then each change that it hears of: hints, like `whereis`. Of one name: it is looked
-   * up three times in each `ttlMs` for as long as somebody watches. Of all: only what this node registers and looks up. A reader
-   * that falls behind gets a `resync`.
+   * up three times in each `ttlMs` for as long as somebody watches. Of all: only what this node registers and looks up; and when a
+   * hint of somebody on another node is forgotten (see `whereis`), no event tells. A reader that falls behind gets a `resync`.
    */
   watch(name?: string, options?: WatchOptions): WatchIterator<StrictNameEvent>;
 }

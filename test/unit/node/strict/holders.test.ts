@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { IndeterminateError, NoSuchNameError, type TimeoutError } from "../../../../src/kernel/errors.ts";
+import { HOLDERS_KEPT } from "../../../../src/node/strict/limits.ts";
 import type { StrictNameEvent } from "../../../../src/node/strict/types.ts";
 import { setUp, TTL_MS } from "./stage.ts";
 
@@ -58,6 +59,28 @@ describe("whoever asks for the holder", () => {
     expect(b.strictNames.whereis("x")).toBeDefined();
     await shells.until(b.strictNames.lookup("x"));
     expect(b.strictNames.whereis("x")).toBeUndefined();
+  });
+
+  test("always knows of what its own node holds, and hears of its end", async () => {
+    const { shells, start } = setUp("own names");
+    const a = await start("a", { limits: { watchQueue: 2 * HOLDERS_KEPT } });
+    const process = a.spawn();
+    const names = Array.from({ length: HOLDERS_KEPT + 500 }, (_, index) => `n${index}`);
+    const events: string[] = [];
+    const watch = a.strictNames.watch();
+    void (async () => {
+      for await (const { kind } of watch) events.push(kind);
+    })();
+    for (let from = 0; from < names.length; from += 500) {
+      const some = names.slice(from, from + 500);
+      await shells.until(Promise.all(some.map((name) => a.strictNames.register(name, process))));
+    }
+    expect(a.strictNames.whereis("n0")).toMatchObject({ pid: process.pid, ageMs: 0 });
+    events.length = 0;
+    process.exit();
+    await shells.run(100);
+    expect(events.filter((kind) => kind === "unregistered")).toHaveLength(names.length);
+    await watch.return();
   });
 
   test("can watch: the state first, then each change that this node hears of", async () => {

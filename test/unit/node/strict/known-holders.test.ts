@@ -67,3 +67,23 @@ test("past their bound those that were heard of longest ago are forgotten, witho
   for (const kept of [0, 2, HOLDERS_KEPT]) expect(known.get(key(kept))).toBeDefined();
   expect(told).toEqual([`registered default n${HOLDERS_KEPT} 1`]);
 });
+
+test("what is held here is known for as long as it is, however many others are heard of", () => {
+  const { known, told } = setUp();
+  const key = (index: number): string => keyOf("default", `n${index}`);
+  known.heard(X, holder(1), 0, true);
+  for (let index = 0; index <= 2 * HOLDERS_KEPT; index += 1) known.heard(key(index), holder(1), index, true);
+  for (let index = 0; index <= HOLDERS_KEPT; index += 1)
+    known.heard(keyOf("other", `${index}`), holder(1), 0);
+  expect(known.get(X)).toEqual({ holder: holder(1), atMs: 0 });
+  expect(known.of("default", undefined).size).toBe(2 * HOLDERS_KEPT + 2);
+  expect(known.of("other", undefined).size).toBe(HOLDERS_KEPT);
+  told.length = 0;
+  known.free(X, 1n);
+  expect(told).toEqual(["unregistered default x 1"]);
+  // Lost, and somebody else's by now: one of many.
+  known.heard(key(0), holder(2), 1);
+  known.free(key(0), 1n);
+  expect(known.get(key(0))).toEqual({ holder: holder(2), atMs: 1 });
+  expect(known.of("other", undefined).size).toBe(HOLDERS_KEPT - 1);
+});

@@ -58,6 +58,8 @@ export class Leases implements LeaseHost, CommandTable {
   readonly #queue = new Set<RegisterCommand>();
   /** Those that it was told of, but for those that stand in line. */
   #asking = 0;
+  /** Many end together, and those behind them are about to: no turn is given away. */
+  #isAbandoning = false;
   #lastCommand = 0;
   /** Lost, and not told of. */
   #lost: HeldLease[] = [];
@@ -152,14 +154,14 @@ export class Leases implements LeaseHost, CommandTable {
 
   /** What it held is free at once, and what it was to be given is not asked for any more. */
   processExited(pid: Pid): void {
-    for (const command of [...(this.#askedFor.get(pid) ?? [])]) command.abandon();
+    this.#abandon([...(this.#askedFor.get(pid) ?? [])]);
     const leases = this.#byPid.get(pid);
     if (leases !== undefined) void this.#release([...leases], `process ${pid} has ended`);
   }
 
   /** Takes no more names. */
   refuseAll(error: RollcallError): void {
-    for (const command of [...this.#registering.values()]) command.abandon(error);
+    this.#abandon([...this.#registering.values()], error);
   }
 
   /** Gives back everything, by as few requests as possible; resolves when that is through, or after `RELEASE_MS`. */
@@ -241,6 +243,8 @@ export class Leases implements LeaseHost, CommandTable {
   }
 
   withdraw(command: number): void {
+    // The machine has not heard of it.
+    if (this.#registering.get(command)?.hasBegun === false) return;
     this.#driver.feed({ kind: "cancel", command });
   }
 
@@ -254,7 +258,15 @@ export class Leases implements LeaseHost, CommandTable {
     this.#driver.feed({ kind: "acquire", command: id, name: key, value, wait: isWaiting, timeoutMs });
   }
 
+  #abandon(commands: readonly RegisterCommand[], error?: RollcallError): void {
+    this.#isAbandoning = true;
+    for (const command of commands) command.abandon(error);
+    this.#isAbandoning = false;
+    this.#beginNext();
+  }
+
   #beginNext(): void {
+    if (this.#isAbandoning) return;
     for (const next of this.#queue) {
       if (this.#asking >= ASKED_AT_ONCE) return;
       this.#queue.delete(next);

@@ -244,6 +244,32 @@ describe("a lease", () => {
     await shells.until(Promise.all(more));
   });
 
+  test.each(["exit", "drain"])(
+    "of thousands asked for at once is not asked for any more on %s, but for those whose turn it was",
+    async (end) => {
+      const { shells, start } = setUp(`many at ${end}`);
+      const a = await start("a");
+      // Who keeps the node from being drained at once.
+      const [process, other] = [a.spawn(undefined, { onNotice: () => new Promise(() => {}) }), a.spawn()];
+      const ask = (index: number, by = process): Promise<unknown> =>
+        a.strictNames.register(`n${index}`, by).catch((error: unknown) => (error as NoQuorumError).code);
+      const asked = Array.from({ length: 3_000 }, (_, index) => ask(index));
+      const behind = [ask(3_000, other), ask(3_001, other)];
+      await shells.run(0);
+      const { requests } = a.stats().leases;
+      const ended = end === "exit" ? process.exit() : a.drain({ deadlineMs: 1_000 });
+      await shells.run(0);
+      const code = end === "exit" ? "NO_SUCH_PROCESS" : "BUS_CLOSED";
+      expect(new Set(await Promise.all(asked))).toEqual(new Set([code]));
+      expect(a.stats().leases).toMatchObject({ registering: end === "exit" ? 2 : 0, held: 0 });
+      // To take back the 512, one by one, and no more; and for those behind.
+      expect(a.stats().leases.requests - requests).toBeLessThanOrEqual(3 * (512 + 2));
+      const outcomes = await shells.until(Promise.all(behind));
+      expect(outcomes.filter((outcome) => outcome === code)).toHaveLength(end === "exit" ? 0 : 2);
+      await shells.until(Promise.resolve(ended));
+    },
+  );
+
   test("is not waited for any more when its node drains", async () => {
     const { failure, shells, start } = setUp("drain");
     const [a, b] = [await start("a"), await start("b")];

@@ -334,14 +334,15 @@ export class Leases implements LeaseHost, CommandTable {
   #refused(command: number, refusal: Refusal): void {
     const asked = this.#registering.get(command) ?? this.#lookups.get(command);
     if (refusal.kind === "noQuorum") this.counts.noQuorum += 1;
-    asked?.reject(this.#errorOf(asked.key, asked.options, refusal));
+    const pid = asked instanceof RegisterCommand ? asked.of.process.pid : undefined;
+    asked?.reject(this.#errorOf(asked.key, asked.options, refusal, pid));
   }
 
-  #errorOf(key: string, wait: WaitOptions, refusal: Refusal): Error {
+  #errorOf(key: string, wait: WaitOptions, refusal: Refusal, asker: Pid | undefined): Error {
     const { name } = nameOfKey(key);
     switch (refusal.kind) {
       case "taken":
-        return this.#takenBy(key, refusal.vote);
+        return this.#takenBy(key, refusal.vote, asker);
       case "noQuorum":
         return new NoQuorumError(wordsFor(wait), this.#options.store.servers.length, refusal);
       case "indeterminate":
@@ -353,12 +354,17 @@ export class Leases implements LeaseHost, CommandTable {
     }
   }
 
-  #takenBy(key: string, vote: Vote): Error {
+  #takenBy(key: string, vote: Vote, asker: Pid | undefined): Error {
     const { name } = nameOfKey(key);
     const holder = this.#read(key, vote);
     if (holder instanceof Error) return holder;
     this.#heard(key, holder);
-    return new NameTakenError(name, holder.pid, "set `wait` to stand in line for it");
+    // In line it would wait for itself.
+    const isOwn = holder.pid === asker;
+    const remedy = isOwn
+      ? "that is the process that asks: it holds it already"
+      : "set `wait` to stand in line for it";
+    return new NameTakenError(name, holder.pid, remedy);
   }
 
   #found(command: number, vote: Vote | undefined): void {

@@ -26,6 +26,10 @@ describe("strict names", () => {
     const taken = await failure(b.strictNames.register("leader", two));
     expect(taken).toBeInstanceOf(NameTakenError);
     expect(taken).toMatchObject({ takenName: "leader", holder: one.pid });
+    expect((taken as Error).message).toMatch(/; set `wait` to stand in line for it$/);
+    const own = await failure(a.strictNames.register("leader", one));
+    expect(own).toMatchObject({ code: "NAME_TAKEN", holder: one.pid });
+    expect((own as Error).message).toMatch(/; that is the process that asks: it holds it already$/);
     expect(await shells.until(b.strictNames.lookup("leader"))).toEqual({
       ...{ pid: one.pid, node: a.id, token: lease.token, meta: { port: 80 } },
     });

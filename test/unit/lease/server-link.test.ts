@@ -108,6 +108,7 @@ describe("votes that are to be taken back", () => {
     link.reply(sent()[0]?.id ?? 0, {
       kind: "guarded",
       guard: "g",
+      ageMs: 0,
       waitMs: 1,
       upMs: 1,
       needsFloor: false,

@@ -2,7 +2,7 @@ import { MalformedError } from "../../kernel/malformed.ts";
 import type { LeaseReply } from "../requests.ts";
 import { decodeEntry, type LogEntry } from "./entry.ts";
 import { ENTRIES_PER_SNAPSHOT, MAX_BUFFERED } from "./limits.ts";
-import { epochReach, tokenIn, tokenReach } from "./reach.ts";
+import { epochReach, tokenReach } from "./reach.ts";
 import type { LeaseReplica, LogPlace } from "./replica.ts";
 import { type Snapshot, SnapshotAssembly } from "./snapshot.ts";
 import { type LogMark, LogTrail } from "./trail.ts";
@@ -90,7 +90,7 @@ export class LogReader {
     return Math.max(this.#highestToken, this.#replica.maxToken);
   }
 
-  /** The highest token that an entry may have now. */
+  /** The highest token that a loss may tell of now. */
   get tokenReach(): number {
     return tokenReach(this.#replica.maxToken);
   }
@@ -143,7 +143,7 @@ export class LogReader {
     const trail = this.#trail;
     // Not one of those that this log is of: it is refused, and what it says of epochs is nothing to the others.
     const isOurs = this.#replica.accepts(configuration);
-    if (isOurs && tokenIn(request) > this.tokenReach) return { kind: "none" };
+    if (isOurs && request.kind === "lost" && request.maxToken > this.tokenReach) return { kind: "none" };
     if (isOurs) this.#learnEpochs(entry);
     if (isOurs && request.kind === "lost" && this.#isNext(request.epoch)) {
       this.#highestToken = this.highestToken;

@@ -82,18 +82,6 @@ test("whatever epoch a stray entry has, names can be had again after one guard, 
   }
 });
 
-test("an entry that asks for a token out of reach is skipped, and the name can be had", () => {
-  const { log, nodes } = makePair();
-  const [name, value] = ["x", new Uint8Array(0)];
-  const common = { session: A, connection: 1 };
-  const acquired = { name, claim: 9, proposal: MAX_TOKEN, value, ticket: undefined };
-  stray(log, { number: 8, request: { kind: "acquire", ...common, items: [acquired] } });
-  const attached = { name, claim: 9, token: MAX_TOKEN, value };
-  stray(log, { number: 9, request: { kind: "attach", ...common, items: [attached] } });
-  expect(settle(log, nodes)).toBe(0);
-  expect(nodes[0].acquire(A)).toBe(1);
-});
-
 test("tokens go on one by one above the highest that is anyone's guess", () => {
   const { log, nodes } = makePair();
   stray(log, { request: { kind: "lost", epoch: 9, maxToken: SANE_TOKEN } });

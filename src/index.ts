@@ -6,6 +6,7 @@ export type { Bus, BusConnection, BusConnectOptions, BusStatus } from "./bus/por
 export type { NameEvent, Notice, UnregisterReason } from "./global/types.ts";
 export type { GroupEvent, Member } from "./groups/types.ts";
 export {
+  AlreadyTrackedError,
   BusClosedError,
   CallFailedError,
   DuplicateNodeError,
@@ -22,6 +23,7 @@ export {
   NoSuchNameError,
   NoSuchProcessError,
   NotLocalError,
+  NotTrackedError,
   RollcallError,
   TimeoutError,
   UnauthorizedError,
@@ -33,6 +35,17 @@ export type { Down, NodeEvent, NodeView } from "./monitor/types.ts";
 export type { DropCause } from "./node/frame-gate.ts";
 export type { Logger } from "./node/logger.ts";
 export type { NodeOptions } from "./node/options.ts";
+export { createPresence, createPubSub } from "./node/pubsub/create.ts";
+export type {
+  Listener,
+  ListenerContext,
+  Presence,
+  PubSub,
+  PubSubOptions,
+  SubscribeOptions,
+  Subscription,
+  TypedPubSubOptions,
+} from "./node/pubsub/types.ts";
 export type { FailureDetection, Limits } from "./node/settings.ts";
 export { startNode } from "./node/start-node.ts";
 export type { NodeStats } from "./node/stats.ts";
@@ -75,6 +88,8 @@ export type {
   WatchIterator,
   WatchOptions,
 } from "./node/types.ts";
+export type { PresenceEvent, PresenceMeta, Presences } from "./pubsub/presence.ts";
+export type { SchemaIssue, SchemaResult, StandardSchema, TopicSchemas } from "./pubsub/schema.ts";
 export type { ImmediateResolver } from "./resolve/resolvers.ts";
 export {
   keepBy,

@@ -140,6 +140,32 @@ export class NoSuchProcessError extends RollcallError {
   }
 }
 
+/** The process is present in this topic under this key already. Use `update`. */
+export class AlreadyTrackedError extends RollcallError {
+  readonly code = "ALREADY_TRACKED";
+
+  constructor(
+    readonly pid: Pid,
+    readonly topic: string,
+    readonly key: string,
+  ) {
+    super(`${pid} is present in topic ${quote(topic)} as ${quote(key)} already; use update`);
+  }
+}
+
+/** The process is not present in this topic under this key. */
+export class NotTrackedError extends RollcallError {
+  readonly code = "NOT_TRACKED";
+
+  constructor(
+    readonly pid: Pid,
+    readonly topic: string,
+    readonly key: string,
+  ) {
+    super(`${pid} is not present in topic ${quote(topic)} as ${quote(key)}`);
+  }
+}
+
 /** The operation is for processes of this node only. */
 export class NotLocalError extends RollcallError {
   readonly code = "NOT_LOCAL";

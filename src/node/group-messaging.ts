@@ -16,6 +16,9 @@ import type { PublishOptions } from "./types.ts";
  */
 const FEW_NODES = 8;
 
+/** In place of the mailbox of a member that stands for others: gets the message as `readPayloadForMany` gives it. */
+export type Tap = (group: string, message: unknown, from: Pid | undefined, except: Pid | undefined) => void;
+
 /** What the processes of this node say to the groups of one scope, and what those here are told. */
 export class GroupMessaging {
   readonly #core: NodeCore;
@@ -23,6 +26,7 @@ export class GroupMessaging {
   readonly #subject: string;
   readonly #reader: GroupReader;
   readonly #routes: GroupRoutes;
+  readonly #taps = new Map<Pid, Tap>();
   /** How many other nodes have the scope open. Undefined: to be counted again. */
   #peers: number | undefined;
 
@@ -43,7 +47,7 @@ export class GroupMessaging {
     const value = Value.encode(message, this.#core.message, "message");
     const route = this.#routes.of(group);
     if (route.remotes.length > 0) this.#sendToNodes(route.remotes, route.stream, value.bytes);
-    if (route.locals.length > 0) this.#deliver(route, forManyHere(value), undefined, undefined);
+    if (route.locals.length > 0) this.#deliver(group, route, forManyHere(value), undefined, undefined);
     return route.members;
   }
 
@@ -53,7 +57,11 @@ export class GroupMessaging {
    * @param message as `readPayloadForMany` gives it
    */
   receive(group: string, message: unknown, from: Pid | undefined, except: Pid | undefined): void {
-    this.#deliver(this.#routes.of(group), message, from, except);
+    this.#deliver(group, this.#routes.of(group), message, from, except);
+  }
+
+  addTap(member: Pid, tap: Tap): void {
+    this.#taps.set(member, tap);
   }
 
   /** Nodes came, went, or opened a scope. */
@@ -87,12 +95,23 @@ export class GroupMessaging {
     return recipients;
   }
 
-  #deliver(route: GroupRoute, message: unknown, from: Pid | undefined, except: Pid | undefined): void {
+  #deliver(
+    group: string,
+    route: GroupRoute,
+    message: unknown,
+    from: Pid | undefined,
+    except: Pid | undefined,
+  ): void {
     const { counts, processes } = this.#core;
     if (route.locals.length === 0) counts.messages.undelivered += 1;
     const shared = isShared(message) ? { message, from, reply: undefined } : undefined;
     for (const process of route.locals) {
       if (process.pid === except) continue;
+      const tap = this.#taps.size === 0 ? undefined : this.#taps.get(process.pid);
+      if (tap !== undefined) {
+        tap(group, message, from, except);
+        continue;
+      }
       processes.deliverTo(process, shared ?? { message: copyOf(message), from, reply: undefined });
     }
   }

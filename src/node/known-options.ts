@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../kernel/errors.ts";
+import type { PubSubOptions, SubscribeOptions } from "./pubsub/types.ts";
 import type { StrictRegisterOptions } from "./strict/types.ts";
 import type {
   CallOptions,
@@ -38,6 +39,7 @@ const watching = all<WatchOptions>({ signal: true });
 /** What each method takes, by its name. */
 const KNOWN = {
   call: calling,
+  createPubSub: all<PubSubOptions>({ name: true, messages: true }),
   count: all<{ readonly node: unknown }>({ node: true }),
   drain: all<DrainOptions>({ deadlineMs: true }),
   flushed: waiting,
@@ -52,6 +54,7 @@ const KNOWN = {
   send: all<SendOptions>({ from: true }),
   settled: waiting,
   spawn: all<SpawnOptions>({ concurrency: true, mailbox: true, onError: true, onNotice: true }),
+  subscribe: all<SubscribeOptions>({ signal: true, mailbox: true }),
   transfer: waiting,
   unregister: all<UnregisterOptions>({ pid: true, timeoutMs: true, signal: true }),
   update: waiting,

@@ -92,6 +92,7 @@ const limits = z.strictObject({
   scopes: whole(1, MAX_SCOPES, "scopes").default(MAX_SCOPES),
   monitors: whole(1, 100_000_000, "monitors").default(1_000_000),
   watches: whole(1, 10_000_000, "watches").default(10_000),
+  subscriptions: whole(1, 100_000_000, "subscriptions").default(1_000_000),
 });
 
 const A_LEASE_STORE = "a store of leases, such as redisLeases() gives";

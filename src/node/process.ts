@@ -49,6 +49,12 @@ export interface ProcessHost {
   tokenOf(process: LocalProcess, strictKey: string): bigint | undefined;
 }
 
+/** Messages that are missing in front of the one of this number: no more gaps than there are messages in a full mailbox. */
+interface Gap {
+  readonly before: number;
+  missed: number;
+}
+
 /** Messages that one process handles before the others have their turn. */
 const MESSAGES_AT_ONCE = 64;
 
@@ -65,6 +71,13 @@ export class LocalProcess implements Process, Runnable {
   /** Deliveries whose handler gave a promise that is not settled. */
   #running: Set<Delivery> | undefined;
   #exited: Deferred<ExitReason> | undefined;
+  /** What this library keeps for it elsewhere, and lets go of when it ends. */
+  #onEnd: Set<() => void> | undefined;
+  /** Where messages were dropped, as its mailbox was full. */
+  #gaps: Gap[] | undefined;
+  /** Messages ever taken into the mailbox, and out of it. */
+  #accepted = 0;
+  #taken = 0;
   #controller: AbortController | undefined;
 
   constructor(host: ProcessHost, pid: Pid, serial: number, settings: ProcessSettings) {
@@ -117,10 +130,24 @@ export class LocalProcess implements Process, Runnable {
     this.exit();
   }
 
+  /** Called in the turn in which it ends, before anybody hears of it. For this library's own code, which must not throw. */
+  onEnd(run: () => void): void {
+    this.#onEnd ??= new Set();
+    this.#onEnd.add(run);
+  }
+
+  offEnd(run: () => void): void {
+    this.#onEnd?.delete(run);
+  }
+
   /** False: the mailbox is full. */
   deliver(delivery: Delivery): boolean {
     this.#mailbox ??= new BoundedQueue({ name: "mailbox", items: this.#settings.mailbox });
-    if (!this.#mailbox.push(delivery)) return false;
+    if (!this.#mailbox.push(delivery)) {
+      this.#noteGap();
+      return false;
+    }
+    this.#accepted += 1;
     if (this.#handling < this.#settings.concurrency) this.#host.ready(this);
     return true;
   }
@@ -143,7 +170,7 @@ export class LocalProcess implements Process, Runnable {
     for (let run = 0; run < MESSAGES_AT_ONCE; run += 1) {
       if (!this.#canRun() || !budget.take()) break;
       const delivery = this.#mailbox?.shift();
-      if (delivery !== undefined) this.#handle(delivery);
+      if (delivery !== undefined) this.#handle(delivery, this.#takeGap());
     }
     return this.#canRun();
   }
@@ -151,6 +178,9 @@ export class LocalProcess implements Process, Runnable {
   /** From here on it is dead: calls that wait for it fail. For the host, which tells everyone else. */
   end(reason: ExitReason): void {
     this.#reason = reason;
+    const onEnd = this.#onEnd ?? [];
+    this.#onEnd = undefined;
+    for (const run of onEnd) run();
     for (const delivery of this.#running ?? []) delivery.reply?.fail({ cause: "noSuchProcess" });
     this.#running = undefined;
     let lost = 0;
@@ -168,11 +198,24 @@ export class LocalProcess implements Process, Runnable {
     if (this.#controller !== undefined) this.#abort(this.#controller);
   }
 
+  #noteGap(): void {
+    this.#gaps ??= [];
+    const last = this.#gaps.at(-1);
+    if (last?.before === this.#accepted) last.missed += 1;
+    else this.#gaps.push({ before: this.#accepted, missed: 1 });
+  }
+
+  /** Of the message that has just been taken out: how many are missing in front of it. */
+  #takeGap(): number {
+    this.#taken += 1;
+    return this.#gaps?.[0]?.before === this.#taken - 1 ? (this.#gaps.shift()?.missed ?? 0) : 0;
+  }
+
   #canRun(): boolean {
     return this.waiting > 0 && this.#handling < this.#settings.concurrency;
   }
 
-  #handle(delivery: Delivery): void {
+  #handle(delivery: Delivery, missed: number): void {
     const { handler } = this.#settings;
     const { reply } = delivery;
     if (reply !== undefined && this.#host.nowMs() >= reply.expiresAtMs) {
@@ -192,7 +235,7 @@ export class LocalProcess implements Process, Runnable {
       return;
     }
     try {
-      const result = handler(delivery.message, new Context(this, delivery.from, token));
+      const result = handler(delivery.message, new Context(this, delivery.from, token, missed));
       if (isThenable(result)) this.#await(delivery, result);
       else if (this.alive) reply?.answer(result);
       else reply?.fail({ cause: "noSuchProcess" });
@@ -249,11 +292,13 @@ class Context implements HandlerContext {
   readonly self: LocalProcess;
   readonly from: Pid | undefined;
   readonly token: bigint | undefined;
+  readonly missed: number;
 
-  constructor(self: LocalProcess, from: Pid | undefined, token: bigint | undefined) {
+  constructor(self: LocalProcess, from: Pid | undefined, token: bigint | undefined, missed: number) {
     this.self = self;
     this.from = from;
     this.token = token;
+    this.missed = missed;
   }
 
   get signal(): AbortSignal {

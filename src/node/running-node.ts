@@ -38,6 +38,15 @@ import type {
 
 const A_TARGET = "a pid, a process, { node }, or { name, scope? }";
 
+const partsOfNodes = new WeakMap<object, NodeParts>();
+
+/** @throws InvalidArgumentError for what no `startNode` gave */
+export function partsOf(node: ClusterNode): NodeParts {
+  const parts = typeof node === "object" && node !== null ? partsOfNodes.get(node) : undefined;
+  if (parts === undefined) throw new InvalidArgumentError("node", node, "a node, as startNode gives it");
+  return parts;
+}
+
 /** A node that has started, for users. */
 export class RunningNode implements ClusterNode {
   readonly id: NodeId;
@@ -59,6 +68,7 @@ export class RunningNode implements ClusterNode {
     this.groups = defaultScope.groups;
     this.#shell = shell;
     this.#parts = shell.parts;
+    partsOfNodes.set(this, shell.parts);
   }
 
   get closed(): Promise<NodeClosed> {

@@ -47,6 +47,8 @@ export interface Limits {
   readonly monitors: number;
   /** Iterables from `watch` and `watchNodes` that are open at once. */
   readonly watches: number;
+  /** Subscriptions to topics, of one node. */
+  readonly subscriptions: number;
 }
 
 /** What `startNode` was asked for, checked and complete. */

@@ -31,6 +31,8 @@ export interface NodeStats {
     readonly tooEarly: number;
     /** Messages, in frames that were let in, that could not be read or claimed to be from elsewhere. */
     readonly malformed: number;
+    /** Messages to topics that did not fit their schema when they arrived. */
+    readonly misfits: number;
     /** Messages of kinds that only newer versions know. */
     readonly unknown: number;
     /** Answers about leases that were not asked for, and questions about leases to a node without `leases`. */
@@ -51,6 +53,8 @@ export interface NodeStats {
   readonly pendingRequests: number;
   readonly monitors: number;
   readonly watches: number;
+  /** To topics. */
+  readonly subscriptions: number;
   /** How often the reader of a watch fell behind. */
   readonly resyncs: number;
   /** Reconnects of the bus. */
@@ -80,6 +84,7 @@ export class Counts {
     repliesDropped: 0,
     tooEarly: 0,
     malformed: 0,
+    misfits: 0,
     unknown: 0,
     unasked: 0,
     stateDropped: 0,
@@ -88,6 +93,8 @@ export class Counts {
   bytesReceived = 0;
   reconnects = 0;
   resolverErrors = 0;
+  /** Open ones. */
+  subscriptions = 0;
   bugs = 0;
 }
 
@@ -111,6 +118,7 @@ export function statsOf(parts: NodeParts): NodeStats {
     pendingRequests: waits.size,
     monitors: monitors.size,
     watches: watchQuota.used,
+    subscriptions: counts.subscriptions,
     resyncs: watchQuota.resyncs,
     reconnects: counts.reconnects,
     resolverErrors: counts.resolverErrors,

@@ -1,0 +1,58 @@
+import { InvalidArgumentError, InvariantError } from "../../kernel/errors.ts";
+import { checkPubSubName } from "../../pubsub/names.ts";
+import { judgeOf } from "../../pubsub/schema.ts";
+import { checkOptions } from "../known-options.ts";
+import type { NodeParts } from "../parts.ts";
+import { partsOf } from "../running-node.ts";
+import { DEFAULT_SCOPE } from "../scope-set.ts";
+import type { ClusterNode } from "../types.ts";
+import { NodePresence } from "./node-presence.ts";
+import { NodePubSub } from "./node-pubsub.ts";
+import type { Presence, PubSub, PubSubOptions, TypedPubSubOptions } from "./types.ts";
+
+const DEFAULT_NAME = "default";
+
+/** The presences of each name on each node: all who ask are given the same, for they are told from each other by nothing. */
+const presencesOf = new WeakMap<NodeParts, Map<string, NodePresence>>();
+
+/**
+ * Topics on a node, for as long as it lives. It may be called more than once; those of one name reach each other.
+ *
+ * @throws InvalidArgumentError, BusClosedError
+ */
+export function createPubSub<Input, Output>(
+  node: ClusterNode,
+  options: TypedPubSubOptions<Input, Output>,
+): PubSub<Input, Output>;
+export function createPubSub(node: ClusterNode, options?: PubSubOptions): PubSub;
+export function createPubSub(node: ClusterNode, options?: PubSubOptions): PubSub {
+  const parts = partsOf(node);
+  parts.core.checkOpen();
+  const given = checkOptions(options, "createPubSub");
+  const name = checkPubSubName(given?.name ?? DEFAULT_NAME);
+  return new NodePubSub(parts, groupsOf(parts).messaging, name, judgeOf(given?.messages));
+}
+
+/**
+ * Who is there, for the topics of a pub-sub.
+ *
+ * @throws InvalidArgumentError, BusClosedError
+ */
+export function createPresence(pubsub: PubSub<never, unknown>): Presence {
+  if (!(pubsub instanceof NodePubSub)) {
+    throw new InvalidArgumentError("pubsub", pubsub, "what createPubSub gives");
+  }
+  const { name, parts } = pubsub;
+  parts.core.checkOpen();
+  const known = presencesOf.get(parts) ?? new Map<string, NodePresence>();
+  presencesOf.set(parts, known);
+  const presence = known.get(name) ?? new NodePresence(parts, groupsOf(parts), name);
+  known.set(name, presence);
+  return presence;
+}
+
+function groupsOf({ scopes }: NodeParts) {
+  const scope = scopes.get(DEFAULT_SCOPE);
+  if (scope === undefined) throw new InvariantError("the default scope is open");
+  return scope.groups;
+}

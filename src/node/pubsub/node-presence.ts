@@ -1,0 +1,186 @@
+import { AlreadyTrackedError, InvalidArgumentError, NotTrackedError } from "../../kernel/errors.ts";
+import { incarnationOf, type Pid } from "../../kernel/ids.ts";
+import { checkText } from "../../kernel/text.ts";
+import { Value } from "../../kernel/value.ts";
+import { checkTopic, presenceGroups } from "../../pubsub/names.ts";
+import {
+  fromMemberMeta,
+  isFields,
+  makeMeta,
+  type PresenceEntry,
+  type PresenceEvent,
+  type PresenceMeta,
+  type Presences,
+  presencesOf,
+  toMemberMeta,
+} from "../../pubsub/presence.ts";
+import { checkSignal, toPid } from "../arguments.ts";
+import { checkOptions } from "../known-options.ts";
+import type { NodeParts } from "../parts.ts";
+import type { ScopeGroups } from "../scope-groups.ts";
+import { DEFAULT_SCOPE } from "../scope-set.ts";
+import type { PidLike, WatchIterator, WatchOptions } from "../types.ts";
+import { PresenceWatches } from "./presence-watches.ts";
+import type { Presence } from "./types.ts";
+
+/** What a process of this node says in one topic. */
+interface Own {
+  readonly entries: readonly PresenceEntry[];
+  /** Called when it ends. */
+  readonly forget: () => void;
+}
+
+/** Metadata as an object of its own. */
+const AN_OBJECT = "an object";
+
+/** The presences of one pub-sub on one node: members of groups, whose metadata tell the keys. */
+export class NodePresence implements Presence {
+  readonly #parts: NodeParts;
+  readonly #groups: ScopeGroups;
+  readonly #prefix: string;
+  readonly #watches: PresenceWatches;
+  /** What the processes of this node say, by group. */
+  readonly #own = new Map<string, Map<Pid, Own>>();
+  #refs = 0;
+
+  constructor(parts: NodeParts, groups: ScopeGroups, name: string) {
+    this.#parts = parts;
+    this.#groups = groups;
+    this.#prefix = presenceGroups(name);
+    this.#watches = new PresenceWatches(parts.core, groups);
+  }
+
+  track(pid: PidLike, topic: string, key: string, meta: object = {}): PresenceMeta {
+    const { core } = this.#parts;
+    core.checkTakesWork();
+    const group = this.#groupOf(topic);
+    checkKey(key);
+    const fields = checkFields(meta);
+    const process = core.processes.checkLocal(toPid(pid), "track");
+    const present = this.#entriesOf(group, process.pid);
+    if (find(present, key) !== undefined) throw new AlreadyTrackedError(process.pid, topic, key);
+    const made = makeMeta(fields, this.#nextRef(), undefined);
+    return this.#say(group, process.pid, [...present, { key, meta: made }], key);
+  }
+
+  update(
+    pid: PidLike,
+    topic: string,
+    key: string,
+    meta: object | ((meta: PresenceMeta) => object),
+  ): PresenceMeta {
+    const { core } = this.#parts;
+    core.checkOpen();
+    const group = this.#groupOf(topic);
+    checkKey(key);
+    const process = core.processes.checkLocal(toPid(pid), "update");
+    const before = find(this.#entriesOf(group, process.pid), key);
+    if (before === undefined) throw new NotTrackedError(process.pid, topic, key);
+    const fields = checkFields(typeof meta === "function" ? meta(before.meta) : meta);
+    // The function may have ended the process, or changed what it says.
+    const present = this.#entriesOf(group, core.processes.checkLocal(process.pid, "update").pid);
+    const latest = find(present, key);
+    if (latest === undefined) throw new NotTrackedError(process.pid, topic, key);
+    const made = makeMeta(fields, this.#nextRef(), latest.meta.phx_ref);
+    const entries = present.map((each) => (each.key === key ? { key, meta: made } : each));
+    return this.#say(group, process.pid, entries, key);
+  }
+
+  untrack(pid: PidLike, topic?: string, key?: string): void {
+    const { core } = this.#parts;
+    core.checkOpen();
+    const group = topic === undefined ? undefined : this.#groupOf(topic);
+    if (key !== undefined) checkKey(key);
+    const given = toPid(pid);
+    for (const each of group === undefined ? [...this.#own.keys()] : [group]) this.#forget(each, given, key);
+  }
+
+  list(topic: string): Presences {
+    this.#parts.core.checkOpen();
+    const members = this.#groups.members(this.#groupOf(topic));
+    return presencesOf(members.map(({ meta, pid }) => [pid, fromMemberMeta(meta)] as const));
+  }
+
+  getByKey(topic: string, key: string): readonly PresenceMeta[] {
+    checkKey(key);
+    const presences = this.list(topic);
+    return Object.hasOwn(presences, key) ? (presences[key]?.metas ?? []) : [];
+  }
+
+  watch(topic: string, options?: WatchOptions): WatchIterator<PresenceEvent> {
+    this.#parts.core.checkOpen();
+    const signal = checkSignal(checkOptions(options, "watch")?.signal);
+    return this.#watches.open(this.#groupOf(topic), signal);
+  }
+
+  #groupOf(topic: string): string {
+    return this.#prefix + checkTopic(topic);
+  }
+
+  #nextRef(): string {
+    this.#refs += 1;
+    return `${incarnationOf(this.#parts.core.self)}.${this.#refs.toString(36)}`;
+  }
+
+  #entriesOf(group: string, pid: Pid): readonly PresenceEntry[] {
+    return this.#own.get(group)?.get(pid)?.entries ?? [];
+  }
+
+  #forget(group: string, pid: Pid, key: string | undefined): void {
+    const present = this.#entriesOf(group, pid);
+    const left = key === undefined ? [] : present.filter((each) => each.key !== key);
+    if (left.length === present.length) return;
+    if (left.length > 0) {
+      this.#tell(group, pid, left);
+      return;
+    }
+    this.#drop(group, pid);
+    this.#parts.core.pump.feed({ kind: "leave", scope: DEFAULT_SCOPE, group, pids: [pid] });
+  }
+
+  /** What is told of this key now, which is what others read of it: a copy. */
+  #say(group: string, pid: Pid, entries: readonly PresenceEntry[], key: string): PresenceMeta {
+    const said = find(this.#tell(group, pid, entries), key);
+    if (said === undefined) throw new InvalidArgumentError("meta", undefined, AN_OBJECT);
+    return said.meta;
+  }
+
+  #tell(group: string, pid: Pid, entries: readonly PresenceEntry[]): readonly PresenceEntry[] {
+    const { metadata, processes, pump } = this.#parts.core;
+    const meta = Value.encode(toMemberMeta(entries), metadata, "meta");
+    const told = fromMemberMeta(meta.get());
+    const own = this.#own.get(group) ?? new Map<Pid, Own>();
+    const known = own.get(pid);
+    const forget = known?.forget ?? (() => this.#drop(group, pid));
+    this.#own.set(group, own.set(pid, { entries: told, forget }));
+    if (known === undefined) {
+      processes.find(pid)?.onEnd(forget);
+      pump.feed({ kind: "join", scope: DEFAULT_SCOPE, group, pids: [pid], meta });
+    } else {
+      pump.feed({ kind: "updateMember", scope: DEFAULT_SCOPE, group, pid, meta });
+    }
+    return told;
+  }
+
+  #drop(group: string, pid: Pid): void {
+    const own = this.#own.get(group);
+    const known = own?.get(pid);
+    if (own === undefined || known === undefined) return;
+    this.#parts.core.processes.find(pid)?.offEnd(known.forget);
+    own.delete(pid);
+    if (own.size === 0) this.#own.delete(group);
+  }
+}
+
+function find(entries: readonly PresenceEntry[], key: string): PresenceEntry | undefined {
+  return entries.find((each) => each.key === key);
+}
+
+function checkKey(key: unknown): string {
+  return checkText(key, "key");
+}
+
+function checkFields(meta: unknown): object {
+  if (isFields(meta)) return meta;
+  throw new InvalidArgumentError("meta", meta, AN_OBJECT);
+}

@@ -1,0 +1,388 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createPubSub, type Listener, type NodeId, type PubSub } from "../../../../src/index.ts";
+import {
+  BusClosedError,
+  InvalidArgumentError,
+  LimitExceededError,
+  NoSuchProcessError,
+  NotLocalError,
+} from "../../../../src/kernel/errors.ts";
+import { Shells } from "../../../support/shells.ts";
+
+/** Two nodes, a pub-sub on each, and what has come where. */
+async function setUp(seed: string) {
+  const shells = new Shells(seed);
+  const [a, b] = await shells.startAll("a", "b");
+  const got: unknown[] = [];
+  const note =
+    (who: string): Listener =>
+    (message) =>
+      void got.push([who, message]);
+  const take = (): unknown[] => got.splice(0);
+  return { shells, a, b, onA: createPubSub(a), onB: createPubSub(b), got, note, take };
+}
+
+describe("a topic", () => {
+  test("brings what is broadcast to all its subscribers on all nodes, and to nobody else", async () => {
+    const { shells, a, onA, onB, note, take } = await setUp("broadcast");
+    onA.subscribe("x", note("a"));
+    onB.subscribe("x", note("b"));
+    onB.subscribe("y", note("other"));
+    onA.subscribe(
+      "x",
+      a.spawn((message) => note("process")(message, { topic: "", missed: 0 })),
+    );
+    await shells.run(20);
+    onB.broadcast("x", { n: 1 });
+    await shells.run(20);
+    expect(take()).toEqual(expect.arrayContaining(["a", "b", "process"].map((who) => [who, { n: 1 }])));
+    onA.broadcast("nobody", 1);
+    await shells.run(20);
+    expect(take()).toEqual([]);
+  });
+
+  test("costs one bus message for each node that has subscribers, and its group one member there", async () => {
+    const { shells, a, b, onA, onB, note } = await setUp("one each");
+    for (let index = 0; index < 20; index += 1) onB.subscribe("x", note("b"));
+    await shells.run(20);
+    expect(a.groups.list()).toEqual(["pubsub:default:x"]);
+    expect(a.groups.members("pubsub:default:x")).toHaveLength(1);
+    const before = b.stats().messages.delivered;
+    const frames = a.stats().frames.sent;
+    onA.broadcast("x", 1);
+    await shells.run(5);
+    expect(b.stats().messages.delivered - before).toBe(20);
+    expect(a.stats().frames.sent - frames).toBeLessThanOrEqual(2);
+  });
+
+  test("delivers twice to who subscribes twice, also a process", async () => {
+    const { shells, a, onA, onB, note, take } = await setUp("twice");
+    const process = a.spawn((message) => note("process")(message, { topic: "", missed: 0 }));
+    const first = onA.subscribe("x", process);
+    onA.subscribe("x", process);
+    await shells.run(20);
+    onB.broadcast("x", 1);
+    await shells.run(20);
+    expect(take()).toEqual([
+      ["process", 1],
+      ["process", 1],
+    ]);
+    first.unsubscribe();
+    first.unsubscribe();
+    onB.broadcast("x", 2);
+    await shells.run(20);
+    expect(take()).toEqual([["process", 2]]);
+  });
+
+  test("keeps the order of what one sender says, by a topic or to a process directly", async () => {
+    const { shells, a, b, onA, onB } = await setUp("order");
+    const got: unknown[] = [];
+    const process = b.spawn((message) => void got.push(message));
+    onB.subscribe("x", process);
+    await shells.run(20);
+    for (let n = 0; n < 30; n += 1) {
+      if (n % 3 === 0) a.send(process, n);
+      else onA.broadcast(n % 3 === 1 ? "x" : "x", n);
+    }
+    await shells.run(20);
+    expect(got).toEqual(Array.from({ length: 30 }, (_, n) => n));
+  });
+
+  test("is local or goes to one node when asked to; to nobody, if that is not known", async () => {
+    const { shells, b, onA, onB, note, take } = await setUp("local");
+    onA.subscribe("x", note("a"));
+    onB.subscribe("x", note("b"));
+    await shells.run(20);
+    onA.localBroadcast("x", "local");
+    onA.directBroadcast(b.id, "x", "direct");
+    onA.directBroadcast("gone@0mwqbp9pz0tnbw4cn" as NodeId, "x", "lost");
+    await shells.run(20);
+    expect(take()).toEqual([
+      ["a", "local"],
+      ["b", "direct"],
+    ]);
+    expect(() => onA.directBroadcast("nonsense" as NodeId, "x", 1)).toThrow(InvalidArgumentError);
+  });
+
+  test("of another name is another one, and two pub-subs of one name on one node both get everything", async () => {
+    const { shells, a, b, onA, note, take } = await setUp("names");
+    const other = createPubSub(b, { name: "other" });
+    const again = createPubSub(a);
+    other.subscribe("x", note("other"));
+    again.subscribe("x", note("again"));
+    onA.subscribe("x", note("a"));
+    await shells.run(20);
+    createPubSub(b).broadcast("x", 1);
+    await shells.run(20);
+    expect(take()).toEqual([
+      ["again", 1],
+      ["a", 1],
+    ]);
+  });
+
+  test("of any Unicode text up to its length will do", async () => {
+    const { shells, onA, onB, note, take } = await setUp("hostile");
+    const topics = ["__proto__", "a.b", ">", "*", "x\r\ny", "pubsub:default:x", "\u{1f600}".repeat(100)];
+    for (const topic of topics) onB.subscribe(topic, note(topic));
+    await shells.run(20);
+    for (const topic of topics) onA.broadcast(topic, 1);
+    await shells.run(20);
+    expect(take()).toEqual(topics.map((topic) => [topic, 1]));
+    for (const wrong of ["", "x".repeat(401), "\ud800", 7])
+      expect(() => onA.broadcast(wrong as string, 1)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe("who says it", () => {
+  test("does not get it itself: a process with none of its subscriptions, or one subscription", async () => {
+    const { shells, a, onA, onB, note, take } = await setUp("from");
+    const process = a.spawn((message) => note("process")(message, { topic: "", missed: 0 }));
+    onA.subscribe("x", process);
+    onA.subscribe("x", process);
+    const listening = onA.subscribe("x", note("listener"));
+    const senders: unknown[] = [];
+    onB.subscribe("x", (_message, { from }) => void senders.push(from));
+    await shells.run(20);
+    onA.broadcastFrom(process, "x", 1);
+    onA.broadcastFrom(listening, "x", 2);
+    await shells.run(20);
+    expect(take()).toEqual([
+      ["listener", 1],
+      ["process", 2],
+      ["process", 2],
+    ]);
+    expect(senders).toEqual([process.pid, undefined]);
+  });
+
+  test("is a process of this node", async () => {
+    const { a, b, onA } = await setUp("from elsewhere");
+    expect(() => onA.broadcastFrom(b.spawn(), "x", 1)).toThrow(NotLocalError);
+    expect(() => onA.subscribe("x", b.spawn())).toThrow(NotLocalError);
+    const dead = a.spawn();
+    dead.exit();
+    expect(() => onA.subscribe("x", dead)).toThrow(NoSuchProcessError);
+  });
+});
+
+describe("a subscription ends", () => {
+  async function goesOnAlone(
+    seed: string,
+    end: (onA: PubSub, shells: Shells, listener: Listener) => Promise<void> | void,
+  ): Promise<void> {
+    const { shells, a, b, onA, onB, got, note } = await setUp(seed);
+    await end(onA, shells, note("ended"));
+    await shells.run(50);
+    onB.broadcast("x", 1);
+    onA.broadcast("x", 1);
+    await shells.run(50);
+    expect(got).toEqual([]);
+    expect([a.groups.list(), b.groups.list()]).toEqual([[], []]);
+    expect(a.stats().bugs).toBe(0);
+  }
+
+  test("by hand", () =>
+    goesOnAlone("by hand", (onA, _shells, listener) => onA.subscribe("x", listener).unsubscribe()));
+
+  test("by disposal", () =>
+    goesOnAlone("by disposal", (onA, _shells, listener) => {
+      using _subscription = onA.subscribe("x", listener);
+    }));
+
+  test("by its signal, also one that was aborted before", () =>
+    goesOnAlone("by signal", async (onA, shells, listener) => {
+      const controller = new AbortController();
+      onA.subscribe("x", listener, { signal: controller.signal });
+      await shells.run(20);
+      controller.abort();
+      onA.subscribe("x", listener, { signal: controller.signal });
+    }));
+
+  test("with its process, in the same turn", async () => {
+    const { shells, a, b, onA, onB } = await setUp("with its process");
+    const process = a.spawn();
+    onA.subscribe("x", process);
+    onA.subscribe("y", process);
+    await shells.run(20);
+    expect(b.groups.list()).toHaveLength(2);
+    process.exit();
+    expect(a.groups.list()).toEqual([]);
+    const undelivered = a.stats().messages.undelivered;
+    onA.localBroadcast("x", 1);
+    await shells.run(20);
+    expect(b.groups.list()).toEqual([]);
+    onB.broadcast("x", 1);
+    await shells.run(20);
+    expect(a.stats().messages.undelivered).toBe(undelivered);
+  });
+
+  test("in the middle of a message: nothing that waits is handled", async () => {
+    const { shells, onA } = await setUp("in the middle");
+    const got: unknown[] = [];
+    const subscription = onA.subscribe("x", (message) => {
+      got.push(message);
+      subscription.unsubscribe();
+    });
+    for (let n = 0; n < 3; n += 1) onA.broadcast("x", n);
+    await shells.run(20);
+    expect(got).toEqual([0]);
+  });
+});
+
+describe("a slow listener", () => {
+  test("has a bound, is told how many it missed, and holds nobody up", async () => {
+    const { shells, a, onA, onB, got, note } = await setUp("slow");
+    let goOn: () => void = () => undefined;
+    const seen: unknown[] = [];
+    onA.subscribe(
+      "x",
+      (message, { missed }) => {
+        seen.push([message, missed]);
+        return new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      },
+      { mailbox: 3 },
+    );
+    onA.subscribe("x", note("fast"));
+    await shells.run(20);
+    for (let n = 0; n < 10; n += 1) onB.broadcast("x", n);
+    await shells.run(20);
+    expect(got).toHaveLength(10);
+    expect(a.stats().messages.mailboxFull).toBeGreaterThan(0);
+    const missed = a.stats().messages.mailboxFull;
+    expect(shells.log.some(({ message }) => message.startsWith("a mailbox is full"))).toBe(true);
+    while (seen.length < 10 - missed) {
+      goOn();
+      await shells.run(20);
+    }
+    goOn();
+    onB.broadcast("x", "later");
+    await shells.run(20);
+    const inTime = Array.from({ length: 10 - missed }, (_, n) => [n, 0]);
+    expect(seen).toEqual([...inTime, ["later", missed]]);
+  });
+
+  test("that fails is counted, and goes on", async () => {
+    const { shells, a, onA } = await setUp("fails");
+    const got: unknown[] = [];
+    onA.subscribe("x", (message) => {
+      got.push(message);
+      throw new Error("no");
+    });
+    onA.broadcast("x", 1);
+    onA.broadcast("x", 2);
+    await shells.run(20);
+    expect(got).toEqual([1, 2]);
+    expect(a.stats().messages.handlerErrors).toBe(2);
+  });
+});
+
+test("there are bounds: subscriptions, and the processes that listeners are", async () => {
+  const shells = new Shells("bounds");
+  const a = await shells.start("a", { limits: { subscriptions: 3, processes: 3 } });
+  const onA = createPubSub(a);
+  const process = a.spawn();
+  onA.subscribe("x", process);
+  const last = onA.subscribe("x", () => 1);
+  expect(() => onA.subscribe("x", () => 1)).toThrow(/limits\.processes/);
+  onA.subscribe("x", process);
+  expect(() => onA.subscribe("x", process)).toThrow(/limits\.subscriptions/);
+  expect(a.stats().subscriptions).toBe(3);
+  last.unsubscribe();
+  onA.subscribe("y", process);
+  process.exit();
+  expect(a.stats().subscriptions).toBe(0);
+});
+
+describe("messages", () => {
+  const Move = z.object({ x: z.number(), y: z.number().default(0) });
+
+  test("that do not fit their schema are refused where they are sent", async () => {
+    const { a } = await setUp("typed");
+    const typed = createPubSub(a, { messages: Move });
+    typed.broadcast("x", { x: 1 });
+    const wrong = [{ x: "one" }, undefined, 7] as unknown as { x: number }[];
+    for (const message of wrong) expect(() => typed.broadcast("x", message)).toThrow(InvalidArgumentError);
+    expect(() => typed.localBroadcast("x", { x: "one" } as never)).toThrow(/message\.x is .* topic "x"/);
+  });
+
+  test("are looked at again where they arrive, and are what the schema makes of them", async () => {
+    const { shells, a, b, onA, onB, got, note } = await setUp("typed at both ends");
+    const typed = createPubSub(b, { messages: Move });
+    typed.subscribe("x", note("typed"));
+    onB.subscribe("x", note("untyped"));
+    await shells.run(20);
+    onA.broadcast("x", { x: 1, more: true });
+    onA.broadcast("x", "nonsense");
+    onA.broadcast("x", { x: 2, y: 3 });
+    await shells.run(20);
+    expect(got.filter((each) => (each as unknown[])[0] === "typed")).toEqual([
+      ["typed", { x: 1, y: 0 }],
+      ["typed", { x: 2, y: 3 }],
+    ]);
+    expect(got).toHaveLength(5);
+    expect([a, b].map((node) => node.stats().messages.misfits)).toEqual([0, 1]);
+  });
+
+  test("may have a schema for some topics only, or by a function", async () => {
+    const { a } = await setUp("by topic");
+    const byTopic = createPubSub(a, { messages: { moves: Move } });
+    expect(() => byTopic.broadcast("moves", 1)).toThrow(InvalidArgumentError);
+    byTopic.broadcast("toString", 1);
+    const byFunction = createPubSub(a, {
+      messages: (topic) => (topic.startsWith("move:") ? Move : undefined),
+    });
+    expect(() => byFunction.broadcast("move:1", 1)).toThrow(InvalidArgumentError);
+    byFunction.broadcast("other", 1);
+  });
+
+  test("are refused by a schema that is not synchronous, or is none", async () => {
+    const { a } = await setUp("not a schema");
+    const late = createPubSub(a, { messages: z.string().refine(async () => true) });
+    expect(() => late.broadcast("x", "y")).toThrow();
+    for (const messages of [7, "x", { x: 7 }, null]) {
+      expect(() => createPubSub(a, { messages } as never)).toThrow(InvalidArgumentError);
+    }
+    const strange = createPubSub(a, { messages: () => 7 as never });
+    expect(() => strange.broadcast("x", 1)).toThrow(InvalidArgumentError);
+  });
+
+  test("are values: nobody sees what the sender or another subscriber does to one", async () => {
+    const { shells, onA, onB } = await setUp("values");
+    const got: unknown[] = [];
+    for (const pubsub of [onA, onB]) {
+      pubsub.subscribe("x", (message) => {
+        const { list } = message as { list: Set<number> };
+        got.push([...list]);
+        list.add(9);
+      });
+      pubsub.subscribe("x", (message) => void got.push([...(message as { list: Set<number> }).list]));
+    }
+    await shells.run(20);
+    const message = { list: new Set([1]) };
+    onA.broadcast("x", message);
+    message.list.add(2);
+    await shells.run(20);
+    expect(got).toEqual([[1], [1], [1], [1]]);
+    expect(() => onA.broadcast("x", () => 1)).toThrow(InvalidArgumentError);
+    expect(() => onA.broadcast("x", "x".repeat(600 * 1024))).toThrow(LimitExceededError);
+  });
+});
+
+test("options and nodes that are none are refused, and everything after the stop", async () => {
+  const { shells, a, onA } = await setUp("refused");
+  expect(() => createPubSub({} as never)).toThrow(InvalidArgumentError);
+  for (const options of [{ name: "" }, { name: "a:b" }, { nam: "x" }, 7])
+    expect(() => createPubSub(a, options as never)).toThrow(InvalidArgumentError);
+  expect(() => onA.subscribe("x", 7 as never)).toThrow(InvalidArgumentError);
+  expect(() => onA.subscribe("x", () => 1, { mailbox: 0 })).toThrow(InvalidArgumentError);
+  expect(() => onA.subscribe("x", a.spawn(), { mailbox: 5 })).toThrow(InvalidArgumentError);
+  expect(() => onA.subscribe("x", () => 1, { mailbx: 1 } as never)).toThrow(InvalidArgumentError);
+  const subscription = onA.subscribe("x", () => 1);
+  await shells.until(a.stop());
+  subscription.unsubscribe();
+  expect(() => onA.broadcast("x", 1)).toThrow(BusClosedError);
+  expect(() => onA.subscribe("x", () => 1)).toThrow(BusClosedError);
+  expect(() => createPubSub(a)).toThrow(BusClosedError);
+});

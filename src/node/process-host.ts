@@ -65,7 +65,7 @@ export class NodeProcessHost implements ProcessHost {
 
   mailboxFull(process: LocalProcess): void {
     this.#options.log.warn(
-      { pid: process.pid, mailbox: process.capacity },
+      { pid: process.pid, limit: "mailbox", allowed: process.capacity },
       "a mailbox is full: what comes for it is dropped",
     );
   }

@@ -4,6 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import * as rollcall from "../../src/index.ts";
+import { NodePresence } from "../../src/node/pubsub/node-presence.ts";
+import { NodePubSub } from "../../src/node/pubsub/node-pubsub.ts";
 import { RunningNode } from "../../src/node/running-node.ts";
 import { ScopeGroups } from "../../src/node/scope-groups.ts";
 import { ScopeNames } from "../../src/node/scope-names.ts";
@@ -86,8 +88,16 @@ describe("the reference", () => {
   });
 
   test("leaves out nothing that is exported, and no method", () => {
-    const methods = [RunningNode, ScopeNames, ScopeStrictNames, ScopeGroups, Simulation].flatMap(
-      ({ prototype }) => Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor"),
+    const methods = [
+      RunningNode,
+      ScopeNames,
+      ScopeStrictNames,
+      ScopeGroups,
+      NodePubSub,
+      NodePresence,
+      Simulation,
+    ].flatMap(({ prototype }) =>
+      Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor"),
     );
     expect(methods.length).toBeGreaterThan(35);
     const names = [...Object.keys(rollcall).filter((name) => name !== "RollcallError"), ...methods];

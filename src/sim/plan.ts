@@ -107,6 +107,17 @@ const operation = z.discriminatedUnion("kind", [
     to: z.union([z.object({ owner: place, process: place }), z.object({ name: z.string() })]),
     times: z.number().int().min(1).max(1_000),
   }),
+  /** A process is present in a topic under a key, says something else of itself, or goes. For shells, as what processes say. */
+  z.object({
+    kind: z.literal("present"),
+    ...at,
+    node: place,
+    process: place,
+    topic: z.string(),
+    key: z.string(),
+    how: z.enum(["track", "update", "untrack"]),
+    meta: z.number(),
+  }),
   z.object({
     kind: z.literal("publish"),
     ...at,

@@ -68,6 +68,7 @@ export class Operations {
         return;
       case "say":
       case "publish":
+      case "present":
         return;
     }
   }

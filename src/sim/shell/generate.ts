@@ -5,6 +5,9 @@ import { byTime, generate } from "../generate.ts";
 import type { Fault, Operation, Plan } from "../plan.ts";
 import { drawSplit } from "../workloads.ts";
 
+/** Where processes are present; all nodes watch all of them. */
+export const TOPICS = ["room", "hall"] as const;
+
 /** How long passes between two owners of a name at most: several claims under way at once, and an owner that knows it is one. */
 const STEP_MS = 300;
 
@@ -18,12 +21,31 @@ export function generateForShells(seed: string): Plan {
   const random = new SeededRandom(seed).fork("shells");
   const hasCut = plan.faults.some(({ kind }) => kind === "cut");
   const split = isCalm(plan) || hasCut ? undefined : drawSplit(new Draw(random.fork("split")), plan);
+  const presences = drawPresences(new Draw(random.fork("presences")), plan);
   const relays = drawRelays(new Draw(random.fork("relays")), plan, plan.faults);
   return {
     ...plan,
-    operations: [...plan.operations, ...(split?.operations ?? []), ...relays].sort(byTime),
+    operations: [...plan.operations, ...(split?.operations ?? []), ...relays, ...presences].sort(byTime),
     faults: [...plan.faults, ...(split?.faults ?? [])].sort(byTime),
   };
+}
+
+/** Some processes come, change and go in a few topics, under few keys: so that several stand under one, and one under several. */
+function drawPresences(draw: Draw, { nodes, processes, restAtMs }: Plan): Operation[] {
+  if (draw.chance(0.4)) return [];
+  return Array.from(
+    { length: draw.between(5, 40) },
+    (): Operation => ({
+      kind: "present",
+      atMs: draw.between(400, restAtMs),
+      node: draw.between(0, nodes + 1),
+      process: draw.between(0, processes - 1),
+      topic: draw.pick(TOPICS),
+      key: draw.pick(["ann", "bob", "cid"]),
+      how: draw.pick(["track", "track", "update", "untrack"] as const),
+      meta: draw.between(0, 1_000),
+    }),
+  );
 }
 
 /** A name goes from one process to the next, by takeover and transfer; half of the time while a node comes, goes or fails. */

@@ -40,11 +40,15 @@ const OFTEN = [
   "call fails: CALL_FAILED",
   "call fails: NODE_DOWN",
   "call fails: TIMEOUT",
+  "a diff of joins and leaves",
   "done: register",
   "done: takeover",
   "done: transfer",
   "mended: tables.gaps",
   "mended: tables.repairs",
+  "presence: track",
+  "presence: untrack",
+  "presence: update",
   "register fails: NAME_TAKEN",
   "register fails: NODE_DOWN",
   "register fails: NO_SUCH_PROCESS",
@@ -60,6 +64,7 @@ const OFTEN = [
 
 /** In one run of a hundred, or more: what is rarer is not asked of so few runs. */
 const SOMETIMES = [
+  "a diff of several leaves",
   "a clash of 3",
   "a dead node is given up: silent",
   "a monitor fires: nameClash",

@@ -1,6 +1,7 @@
 import type { NodeId, Pid } from "../../kernel/ids.ts";
 import { nodeOfPid } from "../../kernel/ids.ts";
 import type { Down } from "../../monitor/types.ts";
+import { fromMemberMeta } from "../../pubsub/presence.ts";
 import type { Registration } from "../../resolve/types.ts";
 import type { Operation } from "../plan.ts";
 import type { Said } from "./mail.ts";
@@ -63,6 +64,9 @@ export class Operations {
         return;
       case "say":
         for (let count = 0; count < operation.times; count += 1) this.#say(program, operation);
+        return;
+      case "present":
+        this.#present(program, operation);
         return;
       case "publish":
         for (let count = 0; count < operation.times; count += 1) this.#publish(program, operation);
@@ -154,6 +158,28 @@ export class Operations {
     const pid = processes[process]?.pid;
     const member = node.groups.localMembers(group).find((each) => each.pid === pid);
     if (member !== undefined) node.groups.update(group, member.pid, () => meta);
+  }
+
+  #present({ node, presence, processes }: Program, operation: Of<"present">): void {
+    const process = processes[operation.process];
+    if (process === undefined || process.signal.aborted) return;
+    const { how, key, meta, topic } = operation;
+    const refs = (): readonly string[] =>
+      node.groups
+        .localMembers(`presence:default:${topic}`)
+        .filter(({ pid }) => pid === process.pid)
+        .flatMap((member) => fromMemberMeta(member.meta))
+        .filter((entry) => entry.key === key)
+        .map((entry) => entry.meta.phx_ref);
+    const [before] = refs();
+    if (how === "untrack") presence.untrack(process, topic, key);
+    else if ((how === "track") !== (before === undefined)) return;
+    else if (how === "track") presence.track(process, topic, key, { meta });
+    else presence.update(process, topic, key, { meta });
+    const [after] = refs();
+    this.#record.mark(`presence: ${how}`);
+    if ((after === undefined) !== (how === "untrack") || (after !== undefined && after === before))
+      this.#record.fail("a presence is what was said last", `${how} ${topic} ${key} of ${process.pid}`);
   }
 
   #monitor(program: Program, operation: Of<"monitor" | "monitorNode">): void {

@@ -2,6 +2,8 @@ import type { ExitReason } from "../../kernel/exit-reason.ts";
 import type { NodeId, Pid } from "../../kernel/ids.ts";
 import { nodeOfPid } from "../../kernel/ids.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
+import { createPresence, createPubSub } from "../../node/pubsub/create.ts";
+import type { Presence } from "../../node/pubsub/types.ts";
 import type { ClusterNode, HandlerContext, Process } from "../../node/types.ts";
 import { Judge } from "./judge.ts";
 import { Mail } from "./mail.ts";
@@ -14,6 +16,7 @@ import type { Member } from "./world.ts";
 export interface Program {
   readonly member: Member;
   readonly node: ClusterNode;
+  readonly presence: Presence;
   /** One that ends is replaced, in its place. */
   readonly processes: Process[];
   readonly views: Views;
@@ -110,8 +113,9 @@ export class Programs {
     const record = this.#record;
     record.members.set(node.id, member);
     record.observe(member.name, "has joined");
-    const views = new Views(record, member, node, (event) => this.#nodeEvent(member, event));
-    const program: Program = { member, node, processes: [], views };
+    const presence = createPresence(createPubSub(node));
+    const views = new Views(record, member, { node, presence }, (event) => this.#nodeEvent(member, event));
+    const program: Program = { member, node, presence, processes: [], views };
     this.#running.set(member, program);
     for (let index = 0; index < record.plan.processes; index += 1) this.spawn(program, index);
     void node.closed.then(({ kind, error }) => {

@@ -1,9 +1,10 @@
 import type { Pid } from "../../kernel/ids.ts";
 import { differenceOf } from "../difference.ts";
 import { leftHalfDone } from "../nothing-left.ts";
+import { TOPICS } from "./generate.ts";
 import type { Program, Programs } from "./programs.ts";
 import type { RunRecord } from "./record.ts";
-import { groupEntry } from "./views.ts";
+import { groupEntry, presenceEntries } from "./views.ts";
 
 /** What its machine came by, by its counters. */
 const COUNTED = [
@@ -26,7 +27,7 @@ export function checkRest(record: RunRecord, programs: Programs): void {
   const all = programs.all;
   for (const program of all) {
     sameMembership(record, program, all);
-    program.views.compare(program.node);
+    program.views.compare(program);
     nothingLeft(record, program);
   }
   const [first, ...others] = all;
@@ -35,6 +36,10 @@ export function checkRest(record: RunRecord, programs: Programs): void {
   for (const other of others) {
     same(record, "all nodes agree on the names", first, names, other, namesOf(other));
     same(record, "all nodes agree on the groups", first, groups, other, groupsOf(other));
+  }
+  for (const other of others) {
+    const [here, there] = [presencesOf(first), presencesOf(other)];
+    same(record, "all nodes list the same presences", first, here, other, there);
   }
   for (const { name, pid } of first.node.names.list()) {
     if (!programs.isRunning(pid)) record.fail("no name is held by the dead", `${name} by ${pid}`);
@@ -119,6 +124,10 @@ function namesOf({ node }: Program): ReadonlyMap<string, string> {
   return new Map(
     [...node.names.list()].map(({ name, pid, meta }) => [name, `${pid} ${JSON.stringify(meta)}`]),
   );
+}
+
+function presencesOf({ presence }: Program): ReadonlyMap<string, string> {
+  return new Map(TOPICS.flatMap((topic) => presenceEntries(topic, presence.list(topic))));
 }
 
 function groupsOf({ node }: Program): ReadonlyMap<string, string> {

@@ -1,21 +1,37 @@
 import type { NameEvent } from "../../global/types.ts";
 import type { GroupEvent, Member as GroupMember } from "../../groups/types.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
+import type { Presence } from "../../node/pubsub/types.ts";
 import type { ClusterNode } from "../../node/types.ts";
+import type { PresenceEvent, Presences } from "../../pubsub/presence.ts";
 import { endOf, outcomeOf } from "../coverage.ts";
 import { differenceOf } from "../difference.ts";
+import { TOPICS } from "./generate.ts";
 import type { RunRecord } from "./record.ts";
 import type { Member } from "./world.ts";
+
+/** What is watched. */
+interface Watched {
+  readonly node: ClusterNode;
+  readonly presence: Presence;
+}
 
 /** What those who watch a node have made of the events that they were told. */
 export class Views {
   readonly names = new Map<string, string>();
   readonly groups = new Map<string, string>();
   readonly nodes = new Set<string>();
+  /** By topic and reference. */
+  readonly presences = new Map<string, string>();
   readonly #record: RunRecord;
   readonly #member: Member;
 
-  constructor(record: RunRecord, member: Member, node: ClusterNode, onNode: (event: NodeEvent) => void) {
+  constructor(
+    record: RunRecord,
+    member: Member,
+    { node, presence }: Watched,
+    onNode: (event: NodeEvent) => void,
+  ) {
     this.#record = record;
     this.#member = member;
     this.#follow("names", node.names.watch(), (event) => this.#name(event));
@@ -24,10 +40,12 @@ export class Views {
       this.#node(event);
       onNode(event);
     });
+    for (const topic of TOPICS)
+      this.#follow("presences", presence.watch(topic), (event) => this.#presence(topic, event));
   }
 
   /** That a watcher was told enough to know what the tables hold. */
-  compare(node: ClusterNode): void {
+  compare({ node, presence }: Watched): void {
     const names = new Map([...node.names.list()].map(({ name, pid }) => [name, pid]));
     const groups = new Map(
       node.groups
@@ -37,6 +55,8 @@ export class Views {
     const nodes = new Map(node.nodes().map(({ id }) => [id, ""]));
     this.#same("names", names, this.names);
     this.#same("groups", groups, this.groups);
+    const presences = new Map(TOPICS.flatMap((topic) => presenceEntries(topic, presence.list(topic))));
+    this.#same("presences", presences, this.presences);
     this.#same("nodes", nodes, new Map([...this.nodes].map((id) => [id, ""])));
   }
 
@@ -50,7 +70,7 @@ export class Views {
     );
   }
 
-  #follow<E extends NameEvent | GroupEvent | NodeEvent>(
+  #follow<E extends NameEvent | GroupEvent | NodeEvent | PresenceEvent>(
     what: string,
     events: AsyncIterable<E>,
     apply: (event: E) => void,
@@ -116,6 +136,28 @@ export class Views {
     }
   }
 
+  #presence(topic: string, event: PresenceEvent): void {
+    if (event.kind !== "diff") {
+      for (const key of [...this.presences.keys()])
+        if (key.startsWith(`${topic} `)) this.presences.delete(key);
+      for (const entry of presenceEntries(topic, event.presences)) this.presences.set(...entry);
+      return;
+    }
+    const joins = presenceEntries(topic, event.joins);
+    const leaves = presenceEntries(topic, event.leaves);
+    if (joins.length > 0 && leaves.length > 0) this.#record.mark("a diff of joins and leaves");
+    if (leaves.length > 1) this.#record.mark("a diff of several leaves");
+    for (const [key, entry] of joins) {
+      if (this.presences.has(key))
+        this.#record.fail("who is there does not join", `${entry} on ${this.#member.name}`);
+      this.presences.set(key, entry);
+    }
+    for (const [key, entry] of leaves) {
+      if (!this.presences.delete(key))
+        this.#record.fail("only who is there leaves", `${entry} on ${this.#member.name}`);
+    }
+  }
+
   #node(event: NodeEvent): void {
     switch (event.kind) {
       case "state":
@@ -138,12 +180,23 @@ export function groupEntry(group: string, { pid, joins, meta }: GroupMember): [s
   return [`${group} ${pid}`, `${joins} ${JSON.stringify(meta)}`];
 }
 
+export function presenceEntries(topic: string, presences: Presences): readonly [string, string][] {
+  return Object.entries(presences).flatMap(([key, { metas }]) =>
+    metas.map((meta): [string, string] => [
+      `${topic} ${meta.phx_ref}`,
+      `${topic} ${key} ${JSON.stringify(meta)}`,
+    ]),
+  );
+}
+
 /** An event in a line, for the fingerprint and for readers. */
-function told(event: NameEvent | GroupEvent | NodeEvent): string {
+function told(event: NameEvent | GroupEvent | NodeEvent | PresenceEvent): string {
   const reason = "reason" in event ? `: ${event.reason.kind}` : "";
   if ("registration" in event)
     return `${event.kind} ${event.registration.name} ${event.registration.pid}${reason}`;
   if ("member" in event) return `${event.kind} ${event.group} ${event.member.pid}${reason}`;
   if ("node" in event) return `${event.kind} ${event.node.id}${reason}`;
+  if (event.kind === "diff")
+    return `diff of ${Object.keys(event.joins).join()} and, gone, ${Object.keys(event.leaves).join()}`;
   return event.kind;
 }

@@ -9,6 +9,7 @@ import {
   NotLocalError,
   NotTrackedError,
 } from "../../../../src/kernel/errors.ts";
+import { partsOf } from "../../../../src/node/running-node.ts";
 import { Shells } from "../../../support/shells.ts";
 
 async function setUp(seed: string) {
@@ -256,6 +257,45 @@ describe("watching", () => {
     expect(events).toHaveLength(2);
     const [, diff] = events;
     expect(diff?.kind === "diff" && Object.keys(diff.leaves).sort()).toEqual([...keys].sort());
+  });
+
+  test("tells only what has changed of a process with several keys, and nothing that was over at once", async () => {
+    const { shells, a, onA, onB } = await setUp("several keys");
+    const process = a.spawn();
+    const ann = onA.track(process, "room", "ann");
+    await shells.run(20);
+    const [near, far] = [read(onA.watch("room")), read(onB.watch("room"))];
+    const bob = onA.track(process, "room", "bob");
+    const later = onA.update(process, "room", "bob", { later: true });
+    await shells.run(20);
+    const joins = { kind: "diff", joins: { bob: { metas: [bob] } }, leaves: {} };
+    const update = { kind: "diff", joins: { bob: { metas: [later] } }, leaves: { bob: { metas: [bob] } } };
+    expect(near.slice(1)).toEqual([joins, update]);
+    // Both came in one frame: nobody there has ever seen the first.
+    expect(far.slice(1)).toEqual([{ kind: "diff", joins: { bob: { metas: [later] } }, leaves: {} }]);
+    onA.track(process, "room", "cid");
+    onA.untrack(process, "room", "cid");
+    await shells.run(20);
+    expect(far).toHaveLength(2);
+    onA.untrack(process, "room", "ann");
+    await shells.run(20);
+    expect(far.at(-1)).toEqual({ kind: "diff", joins: {}, leaves: { ann: { metas: [ann] } } });
+  });
+
+  test("leaves nothing behind, neither watches nor processes that have ended", async () => {
+    const { a, onA } = await setUp("nothing behind");
+    const { core, scopes } = partsOf(a);
+    const watch = onA.watch("room");
+    const hub = scopes.get("default")?.groups.hub;
+    expect(hub?.isWatched("presence:default:room")).toBe(true);
+    await watch.return?.();
+    expect(hub?.isWatched("presence:default:room")).toBe(false);
+    const process = a.spawn();
+    onA.track(process, "room", "ann");
+    process.exit();
+    const { steps } = core.pump;
+    onA.untrack(process, "room");
+    expect(core.pump.steps).toBe(steps);
   });
 
   test("that falls behind is given the state again", async () => {

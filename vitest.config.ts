@@ -1,12 +1,19 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // `unit` needs nothing but Node and stays fast: it is what `npm run check` runs. `real` starts servers and OS processes.
 const unit = ["test/unit/**/*.test.ts", "test/style/**/*.test.ts"];
 
+/** Examples import the package by its name: their tests run them on the sources, as all others do. */
+const resolve = {
+  alias: [{ find: /^rollcall$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) }],
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve,
         test: {
           name: "unit",
           include: unit,
@@ -17,6 +24,7 @@ export default defineConfig({
         },
       },
       {
+        resolve,
         test: {
           name: "real",
           include: ["test/**/*.test.ts"],

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from "node:http";
+import type { Logger } from "rollcall";
+import { Answer } from "./answer.ts";
+import { type CloseCause, Connection, type ConnectionServices, type Transport } from "./connection.ts";
+import type { OriginCheck } from "./origin.ts";
+import { type ConnectRequest, headerOf } from "./request.ts";
+import type { Assigns, SocketOptions } from "./types.ts";
+
+/** Whether somebody may connect. */
+export type Admission =
+  /** `open` is to be called once, and at once. */
+  | { readonly kind: "admitted"; open(transport: Transport): Connection; giveUp(): void }
+  | { readonly kind: "refused" }
+  /** Not now: there are too many, or this node is leaving. */
+  | { readonly kind: "full" };
+
+export interface ClientsParts {
+  readonly connect: SocketOptions["connect"];
+  readonly id: SocketOptions["id"];
+  readonly checkOrigin: OriginCheck;
+  readonly services: ConnectionServices;
+  readonly logger: Logger;
+}
+
+/** Who is connected to this node, by either transport, and who may be. */
+export class Clients {
+  readonly counts = {
+    refused: { origin: 0, version: 0, connect: 0, full: 0 },
+    closed: { disconnected: 0, idle: 0, malformed: 0, restart: 0, slow: 0 },
+  };
+  readonly #parts: ClientsParts;
+  readonly #open = new Set<Connection>();
+  /** Those that are let in, or about to be. */
+  #places = 0;
+  #isLeaving = false;
+
+  constructor(parts: ClientsParts) {
+    this.#parts = parts;
+  }
+
+  get connections(): readonly Connection[] {
+    return [...this.#open];
+  }
+
+  /** Nobody new is let in. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  isFromAllowed({ headers }: IncomingMessage): boolean {
+    const isAllowed = this.#parts.checkOrigin(headerOf(headers, "origin"), headers.host);
+    if (!isAllowed) this.counts.refused.origin += 1;
+    return isAllowed;
+  }
+
+  countClosed(cause: CloseCause): void {
+    this.counts.closed[cause] += 1;
+  }
+
+  async admit(
+    { headers, socket }: IncomingMessage,
+    given: Omit<ConnectRequest, "headers" | "remoteAddress">,
+  ): Promise<Admission> {
+    if (this.#isFull()) return { kind: "full" };
+    const request: ConnectRequest = { ...given, headers, remoteAddress: socket.remoteAddress };
+    this.#places += 1;
+    let client: { readonly assigns: Assigns; readonly id: string | undefined } | undefined;
+    try {
+      client = await this.#ask(request);
+    } catch (error) {
+      this.#parts.logger.error({ error }, "connect threw, and a client was refused");
+    }
+    if (client !== undefined && !this.#isLeaving) return this.#admitted(client);
+    this.#places -= 1;
+    if (client !== undefined) return { kind: "full" };
+    this.counts.refused.connect += 1;
+    return { kind: "refused" };
+  }
+
+  #admitted(client: { readonly assigns: Assigns; readonly id: string | undefined }): Admission {
+    const giveUp = (): void => {
+      this.#places -= 1;
+    };
+    const open = (transport: Transport): Connection => {
+      const connection = new Connection(this.#parts.services, transport, client, () => {
+        this.#open.delete(connection);
+        giveUp();
+      });
+      this.#open.add(connection);
+      return connection;
+    };
+    return { kind: "admitted", open, giveUp };
+  }
+
+  /** Undefined: it is refused. */
+  async #ask(request: ConnectRequest) {
+    const { connect, id, services } = this.#parts;
+    const answer = connect === undefined ? {} : await within(services.limits.connectMs, connect(request));
+    if (answer instanceof Answer) return undefined;
+    return { assigns: answer, id: id?.(answer) };
+  }
+
+  #isFull(): boolean {
+    const isFull = this.#isLeaving || this.#places >= this.#parts.services.limits.sockets;
+    if (isFull) this.counts.refused.full += 1;
+    return isFull;
+  }
+}
+
+async function within<T>(ms: number, value: T | Promise<T>): Promise<T> {
+  if (!(value instanceof Promise)) return value;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`connect took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([value, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

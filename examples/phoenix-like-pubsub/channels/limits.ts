@@ -1,0 +1,72 @@
+import { InvalidArgumentError } from "rollcall";
+
+/** What one server of channels may hold, and for how long it waits. Times in milliseconds. */
+export interface ChannelLimits {
+  /** One frame from a client: a longer one ends its socket. */
+  readonly frameBytes: number;
+  /** How deep the payload of a client may nest. */
+  readonly payloadDepth: number;
+  /** Sockets of this node, of both transports, those whose `connect` is not done included. */
+  readonly sockets: number;
+  /** Channels of one socket: as many as Phoenix allows. */
+  readonly channels: number;
+  /**
+   * Events of one socket that wait for its channels. Past it nothing is read from the socket until half of them are done: TCP
+   * then holds back the client.
+   */
+  readonly inboundMessages: number;
+  /** Messages from other processes that wait for one channel: its mailbox. */
+  readonly mailbox: number;
+  /** What waits for one client. Who reads more slowly than that is closed, for the memory of all is at stake. */
+  readonly outboundBytes: number;
+  /** How long `connect` may take. */
+  readonly connectMs: number;
+  /** A WebSocket that was silent for so long is closed: two heartbeats of the client. */
+  readonly idleMs: number;
+  /** How long what a channel has begun may take once it is to end; and a client to answer the end of its socket. */
+  readonly closeMs: number;
+  /**
+   * How long the first join of a topic on this node waits until the other nodes know that there are listeners here. Past it the
+   * client is in, and may miss what a node that lags sends.
+   */
+  readonly settleMs: number;
+  /** How long a poll waits for something to happen, and a batch for room. The client gives up after 20 s. */
+  readonly pollMs: number;
+  /** Lines of one long-poll request: those past it are ignored, as by Phoenix. */
+  readonly batchLines: number;
+  /** Bytes of one long-poll request. */
+  readonly batchBytes: number;
+}
+
+export const DEFAULT_LIMITS: ChannelLimits = {
+  frameBytes: 256 * 1024,
+  payloadDepth: 100,
+  sockets: 10_000,
+  channels: 100,
+  inboundMessages: 1_000,
+  mailbox: 10_000,
+  outboundBytes: 4 * 1024 * 1024,
+  connectMs: 10_000,
+  idleMs: 60_000,
+  closeMs: 5_000,
+  settleMs: 1_000,
+  pollMs: 10_000,
+  batchLines: 100,
+  batchBytes: 8_000_000,
+};
+
+/** The longest time that timers of Node take. */
+const MOST = 2 ** 31 - 1;
+
+/** @throws InvalidArgumentError for one that there is not, or that is no whole number of 1 or more */
+export function checkLimits(given: Partial<ChannelLimits> = {}): ChannelLimits {
+  for (const [limit, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, limit)) {
+      const known = Object.keys(DEFAULT_LIMITS).join(", ");
+      throw new InvalidArgumentError(`limits.${limit}`, value, `nothing: there are ${known}`);
+    }
+    if (!Number.isInteger(value) || value < 1 || value > MOST)
+      throw new InvalidArgumentError(`limits.${limit}`, value, `a whole number from 1 to ${MOST}`);
+  }
+  return { ...DEFAULT_LIMITS, ...given };
+}

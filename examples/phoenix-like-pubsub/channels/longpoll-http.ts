@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clients } from "./clients.ts";
+import type { CloseCause } from "./connection.ts";
+import type { ChannelLimits } from "./limits.ts";
+import { LongPollTransport } from "./longpoll.ts";
+import type { Frame } from "./messages.ts";
+import { headerOf, paramsOf, speaksVersion } from "./request.ts";
+
+/** By this a session of ours is told from a `token` that a program has among its own parameters. */
+const TOKEN = /^phx-poll\.[\w-]{43}$/;
+const TOKEN_BYTES = 32;
+const TOKEN_HEADER = "x-phoenix-longpoll-token";
+const AUTH_HEADER = "x-phoenix-authtoken";
+/** For how long a page need not ask again whether it may. */
+const MAX_AGE_S = 3_600;
+
+const OWN_PARAMS = new Set(["vsn"]);
+
+/**
+ * Long polling over HTTP. All answers are 200, with the real status in the body: that is what the client reads. A session lives on
+ * the node where it began: on another node it is gone, and the client begins anew.
+ */
+export class LongPollHttp {
+  readonly #clients: Clients;
+  readonly #limits: ChannelLimits;
+  readonly #sessions = new Map<string, LongPollTransport>();
+
+  constructor(clients: Clients, limits: ChannelLimits) {
+    this.#clients = clients;
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, url: URL): void {
+    const origin = headerOf(request.headers, "origin");
+    // Whoever hangs up is not answered.
+    response.on("error", () => {});
+    request.on("error", () => {});
+    if (!this.#clients.isFromAllowed(request)) {
+      answer(response, { status: 403 });
+      return;
+    }
+    if (origin !== undefined) allow(response, origin);
+    switch (request.method) {
+      case "OPTIONS":
+        response.writeHead(204).end();
+        break;
+      case "GET":
+        void this.#get(request, response, url);
+        break;
+      case "POST":
+        void this.#post(request, response, url);
+        break;
+      default:
+        response.writeHead(405, { allow: "GET, POST, OPTIONS" }).end();
+    }
+  }
+
+  async #get(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const token = tokenOf(request, url);
+    const session = token === undefined ? undefined : this.#sessions.get(token);
+    if (token === undefined || session === undefined) {
+      if (token === undefined) await this.#begin(request, response, url);
+      else answer(response, { status: 410, token: null, messages: [] });
+      return;
+    }
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const { messages, status } = await session.poll(gone.signal);
+    answer(response, { status, token, messages });
+  }
+
+  async #begin(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    if (!speaksVersion(url)) {
+      this.#clients.counts.refused.version += 1;
+      answer(response, { status: 403 });
+      return;
+    }
+    const client = await this.#clients.admit(request, {
+      params: paramsOf(url.searchParams, OWN_PARAMS),
+      authToken: headerOf(request.headers, AUTH_HEADER),
+      transport: "longpoll",
+    });
+    if (client.kind !== "admitted") {
+      // The client takes 500 for something that passes: it tries again.
+      answer(response, { status: client.kind === "full" ? 500 : 403 });
+      return;
+    }
+    const token = `phx-poll.${randomBytes(TOKEN_BYTES).toString("base64url")}`;
+    const session = new LongPollTransport(this.#limits, (cause) => this.#ended(token, cause));
+    this.#sessions.set(token, session);
+    session.serve(client.open(session));
+    answer(response, { status: 410, token, messages: [] });
+  }
+
+  #ended(token: string, cause: CloseCause): void {
+    this.#sessions.delete(token);
+    // One that was just left behind is no event: that is how long polls end.
+    if (cause !== "idle") this.#clients.countClosed(cause);
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+    const token = tokenOf(request, url);
+    const session = token === undefined ? undefined : this.#sessions.get(token);
+    const body = await bodyOf(request, this.#limits.batchBytes);
+    if (session === undefined) answer(response, { status: 410 });
+    else if (body === undefined) {
+      session.close("malformed");
+      answer(response, { status: 413 });
+    } else {
+      const isBatch = (headerOf(request.headers, "content-type") ?? "").startsWith("application/x-ndjson");
+      const lines = isBatch ? body.split("\n").slice(0, this.#limits.batchLines) : [body];
+      const frames = lines.map((line) => line.trim()).filter((line) => line !== "");
+      const isTooLong = frames.some((line) => Buffer.byteLength(line) > this.#limits.frameBytes * BASE64);
+      if (isTooLong) session.close("malformed");
+      answer(response, { status: isTooLong ? 413 : await session.take(frames.map(toFrame)) });
+    }
+  }
+}
+
+/** How much longer bytes are in base64, about. */
+const BASE64 = 1.34;
+
+function toFrame(line: string): Frame {
+  return line.startsWith("[") ? line : Buffer.from(line, "base64");
+}
+
+/** The last one: the client puts its own behind the parameters of the program. */
+function tokenOf(request: IncomingMessage, url: URL): string | undefined {
+  const token = headerOf(request.headers, TOKEN_HEADER) ?? url.searchParams.getAll("token").at(-1);
+  return token !== undefined && TOKEN.test(token) ? token : undefined;
+}
+
+/** Undefined: it is too long. */
+async function bodyOf(request: IncomingMessage, mostBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes <= mostBytes) chunks.push(chunk);
+    }
+  } catch {
+    // It was cut off, and nobody waits for the answer. What came of it is not to be taken for all.
+    return "";
+  }
+  return bytes > mostBytes ? undefined : Buffer.concat(chunks).toString();
+}
+
+function allow(response: ServerResponse, origin: string): void {
+  response.setHeader("access-control-allow-origin", origin);
+  response.setHeader("vary", "origin");
+  response.setHeader("access-control-allow-methods", "GET, POST, OPTIONS");
+  response.setHeader("access-control-allow-headers", `content-type, ${AUTH_HEADER}, ${TOKEN_HEADER}`);
+  response.setHeader("access-control-max-age", String(MAX_AGE_S));
+}
+
+function answer(response: ServerResponse, body: object): void {
+  if (response.destroyed || response.headersSent) return;
+  response
+    .writeHead(200, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" })
+    .end(JSON.stringify(body));
+}

@@ -12,7 +12,7 @@ export interface ChannelLimits {
   readonly channels: number;
   /**
    * Events of one socket that wait for its channels. Past it nothing is read from the socket until half of them are done: TCP
-   * then holds back the client.
+   * then holds back the client. What had been read by then, 64 KiB or so, is still taken.
    */
   readonly inboundMessages: number;
   /** Messages from other processes that wait for one channel: its mailbox. */

@@ -18,6 +18,7 @@ export class WebSocketTransport implements Transport {
   readonly #socket: WebSocket;
   readonly #limits: ChannelLimits;
   readonly #onClose: (cause: CloseCause) => void;
+  #connection: Connection | undefined;
   #isClosing = false;
   #isPaused = false;
   readonly #idle: NodeJS.Timeout;
@@ -33,6 +34,7 @@ export class WebSocketTransport implements Transport {
 
   serve(connection: Connection): void {
     const socket = this.#socket;
+    this.#connection = connection;
     socket.on("message", (data: RawData, isBinary: boolean) => {
       this.#idle.refresh();
       if (this.#isClosing) return;
@@ -66,6 +68,8 @@ export class WebSocketTransport implements Transport {
     if (this.#isPaused) this.#socket.resume();
     this.#socket.close(CLOSE_CODES[cause], cause);
     this.#patience = setTimeout(() => this.#socket.terminate(), this.#limits.closeMs);
+    // Its channels need not wait for a client that may never say goodbye.
+    this.#connection?.closed();
   }
 
   pause(): void {

@@ -26,12 +26,12 @@ export type StagedOptions<State extends Assigns> = Omit<SocketOptions<State>, "n
 
 /** Nodes of one cluster on an embedded bus, each with an HTTP server. */
 export class ChannelsStage implements AsyncDisposable {
-  readonly #busPort: number;
+  readonly busPort: number;
   readonly #servers: StagedServer[] = [];
   #started = 0;
 
   private constructor(busPort: number) {
-    this.#busPort = busPort;
+    this.busPort = busPort;
   }
 
   static async open(): Promise<ChannelsStage> {
@@ -46,7 +46,7 @@ export class ChannelsStage implements AsyncDisposable {
     const node = await startNode({
       cluster: "channels",
       name: `n${this.#started}`,
-      bus: embeddedBus({ port: this.#busPort }),
+      bus: embeddedBus({ port: this.busPort }),
       failureDetection: { discoveryMs: 50, disconnectGraceMs: 100, probeEveryMs: 50 },
       logger,
     });

@@ -62,3 +62,18 @@ export function roomChannel({ ended, processes }: RoomNotes = { ended: [], proce
 export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
+
+/** A channel that shows who is there: each by the key and the state that its join names. */
+export const lobbyChannel: Channel = {
+  presence: true,
+  join(payload, { assigns, presence }) {
+    const { key, as } = asRecord(payload);
+    assigns["key"] = String(key);
+    presence.track(String(key), { as });
+    return ok();
+  },
+  handleIn(_event, payload, { assigns, presence }) {
+    presence.update(String(assigns["key"]), (meta) => ({ ...meta, ...asRecord(payload) }));
+    return ok();
+  },
+};

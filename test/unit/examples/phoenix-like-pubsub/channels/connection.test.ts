@@ -1,0 +1,314 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ok } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
+import {
+  Connection,
+  type ConnectionServices,
+  type Transport,
+} from "../../../../../examples/phoenix-like-pubsub/channels/connection.ts";
+import { checkLimits } from "../../../../../examples/phoenix-like-pubsub/channels/limits.ts";
+import type { Frame } from "../../../../../examples/phoenix-like-pubsub/channels/messages.ts";
+import { PresenceFeeds } from "../../../../../examples/phoenix-like-pubsub/channels/presence-feeds.ts";
+import { Routes } from "../../../../../examples/phoenix-like-pubsub/channels/routes.ts";
+import { Topics } from "../../../../../examples/phoenix-like-pubsub/channels/topics.ts";
+import type { Channel, ChannelContext } from "../../../../../examples/phoenix-like-pubsub/channels/types.ts";
+import { type ClusterNode, createPresence, createPubSub, type Process } from "../../../../../src/index.ts";
+import { lobbyChannel } from "../../../../support/rooms.ts";
+import { Shells } from "../../../../support/shells.ts";
+
+/** What a client would see. */
+class RecordingTransport implements Transport {
+  readonly takesBytes = true;
+  readonly sent: Frame[] = [];
+  readonly closes: string[] = [];
+
+  send(frame: Frame): void {
+    this.sent.push(frame);
+  }
+
+  close(cause: string): void {
+    this.closes.push(cause);
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  /** All since the last time. */
+  take(): readonly unknown[] {
+    return this.sent.splice(0).map((frame) => JSON.parse(String(frame)) as unknown);
+  }
+}
+
+function servicesOf(node: ClusterNode, channels: Record<string, Channel>): ConnectionServices {
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const pubsub = createPubSub(node, { name: "channels" });
+  const presence = createPresence(pubsub);
+  const limits = checkLimits({ closeMs: 100 });
+  return {
+    node,
+    topics: new Topics({ node, pubsub, settleMs: 1_000, logger }),
+    presence,
+    feeds: new PresenceFeeds(presence, logger),
+    limits,
+    logger,
+    routes: new Routes(channels),
+    counts: { crashes: 0, binaryDropped: 0, channels: 0 },
+  };
+}
+
+function connect(services: ConnectionServices) {
+  const transport = new RecordingTransport();
+  const client = { assigns: {}, id: undefined };
+  const connection = new Connection(services, transport, client, () => {});
+  const send = (...frame: readonly unknown[]): void => void connection.receive(JSON.stringify(frame));
+  return { connection, send, transport };
+}
+
+describe("the channels of a client", () => {
+  let shells: Shells;
+  let a: ClusterNode;
+  let b: ClusterNode;
+
+  beforeEach(async () => {
+    shells = new Shells("channels");
+    [a, b] = await shells.startAll("a", "b");
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const joinedReply = (ref: string, topic = "room") => [
+    ref,
+    ref,
+    topic,
+    "phx_reply",
+    { status: "ok", response: {} },
+  ];
+
+  test("are let in when all nodes know that there are listeners here: nothing that is sent then is missed", async () => {
+    const here = servicesOf(a, { room: { join: () => ok() } });
+    const there = servicesOf(b, {});
+    const { send, transport } = connect(here);
+    send("1", "1", "room", "phx_join", {});
+    expect(transport.sent).toEqual([]);
+    await shells.eventually(() => transport.sent.length > 0);
+    there.topics.broadcast("room", { event: "said", payload: { at: "once" } });
+    await shells.run(100);
+    expect(transport.take()).toEqual([joinedReply("1"), [null, null, "room", "said", { at: "once" }]]);
+  });
+
+  test("of one topic and node share a subscription, which ends with the last; a frame is the same for all", async () => {
+    const here = servicesOf(a, { room: { join: () => ok() } });
+    const clients = [connect(here), connect(here), connect(here)];
+    for (const { send } of clients) send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    expect(a.stats().subscriptions).toBe(1);
+    servicesOf(b, {}).topics.broadcast("room", { event: "said", payload: Uint8Array.of(1) });
+    await shells.run(100);
+    const frames = clients.map(({ transport }) => transport.sent.at(-1));
+    expect(frames[0]).toBeInstanceOf(Uint8Array);
+    for (const frame of frames) expect(frame).toBe(frames[0]);
+    expect(here.topics.size).toBe(1);
+    clients[0]?.connection.closed();
+    clients[1]?.connection.closed();
+    expect(here.topics.size).toBe(1);
+    clients[2]?.send("1", "2", "room", "phx_leave", {});
+    expect(here.topics.size).toBe(0);
+    expect(a.stats().subscriptions).toBe(0);
+    expect(here.counts.channels).toBe(0);
+  });
+
+  test("do one thing at a time, in the order in which it came, messages of others included", async () => {
+    const log: unknown[] = [];
+    const going: (() => void)[] = [];
+    let process: Process | undefined;
+    const channel: Channel = {
+      join(_payload, context) {
+        process = context.process;
+        return ok();
+      },
+      async handleIn(event) {
+        log.push(event);
+        await new Promise<void>((resolve) => going.push(resolve));
+        log.push(`${event} done`);
+        return undefined;
+      },
+      handleInfo(message) {
+        log.push(message);
+      },
+    };
+    const { send } = connect(servicesOf(a, { room: channel }));
+    send("1", "1", "room", "phx_join", {});
+    send("1", "2", "room", "first", {});
+    await shells.run(100);
+    if (process !== undefined) a.send(process, "info");
+    await shells.run(10);
+    send("1", "3", "room", "second", {});
+    going.shift()?.();
+    await shells.run(10);
+    going.shift()?.();
+    await shells.run(10);
+    expect(log).toEqual(["first", "first done", "info", "second", "second done"]);
+  });
+
+  test("finish what they were given before a leave, with their process alive, and then end", async () => {
+    const log: unknown[] = [];
+    const note = (what: string, { process }: ChannelContext): void =>
+      void log.push([what, a.names.namesOf(process.pid)]);
+    const going: (() => void)[] = [];
+    const channel: Channel = {
+      async join(_payload, { process }) {
+        await a.names.register("held", process);
+        return ok();
+      },
+      async handleIn(event, _payload, context) {
+        await new Promise<void>((resolve) => going.push(resolve));
+        note(event, context);
+        return ok(event);
+      },
+      terminate: ({ kind }, context) => note(kind, context),
+    };
+    const { send, transport } = connect(servicesOf(a, { room: channel }));
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(200);
+    send("1", "2", "room", "last", {});
+    send("1", "3", "room", "phx_leave", {});
+    expect(transport.take()).toEqual([joinedReply("1")]);
+    going.shift()?.();
+    await shells.run(10);
+    expect(log).toEqual([
+      ["last", ["held"]],
+      ["left", ["held"]],
+    ]);
+    expect(a.names.whereis("held")).toBeUndefined();
+    expect(transport.take()).toEqual([
+      ["1", "2", "room", "phx_reply", { status: "ok", response: "last" }],
+      ["1", "3", "room", "phx_reply", { status: "ok", response: {} }],
+      ["1", "1", "room", "phx_close", {}],
+    ]);
+  });
+
+  test("that do not finish are ended all the same, in time; the next join waits that long", async () => {
+    const signals: AbortSignal[] = [];
+    const channel: Channel = {
+      join: (_payload, { signal }) => {
+        signals.push(signal);
+        return ok();
+      },
+      handleIn: () => new Promise(() => {}),
+    };
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { send, transport } = connect(servicesOf(a, { room: channel }));
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    send("1", "2", "room", "hang", {});
+    send("3", "3", "room", "phx_join", {});
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    vi.advanceTimersByTime(99);
+    await shells.run(100);
+    expect(transport.take()).toEqual([joinedReply("1"), ["1", "1", "room", "phx_close", {}]]);
+    vi.advanceTimersByTime(1);
+    await shells.run(100);
+    expect(transport.take()).toEqual([joinedReply("3")]);
+  });
+
+  test("crash when they cannot be told: no answer is what they gave, terminate still runs", async () => {
+    const ends: unknown[] = [];
+    const channel: Channel = {
+      join: () => ok(),
+      handleIn: () => "no answer" as unknown as undefined,
+      terminate: (end) => {
+        ends.push(end);
+        throw new Error("and again");
+      },
+    };
+    const services = servicesOf(a, { room: channel });
+    const { send, transport } = connect(services);
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    send("1", "2", "room", "e", {});
+    expect(transport.take()).toEqual([
+      joinedReply("1"),
+      ["1", "1", "room", "phx_error", { reason: "crashed" }],
+    ]);
+    expect(ends).toEqual([
+      {
+        kind: "error",
+        error: expect.objectContaining({ message: expect.stringMatching(/^handleIn gives/) }),
+      },
+    ]);
+    expect(services.counts.crashes).toBe(1);
+  });
+
+  test("are sent elsewhere when their node stops, and are not told that they are closed", async () => {
+    const { send, transport } = connect(servicesOf(a, { room: { join: () => ok() } }));
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    await shells.until(a.stop());
+    expect(transport.closes).toEqual(["restart"]);
+  });
+
+  test("see who is there: a state that all diffs after it fit", async () => {
+    const here = servicesOf(a, { lobby: lobbyChannel });
+    const there = servicesOf(b, { lobby: lobbyChannel });
+    const ann = connect(here);
+    ann.send("1", "1", "lobby", "phx_join", { key: "ann", as: 1 });
+    await shells.run(100);
+    const watches = a.stats().watches;
+    const eve = connect(here);
+    const bob = connect(there);
+    bob.send("1", "1", "lobby", "phx_join", { key: "__proto__", as: 2 });
+    eve.send("1", "1", "lobby", "phx_join", { key: "eve", as: 3 });
+    await shells.run(200);
+    // One watch for all clients of a topic.
+    expect(a.stats().watches).toBe(watches);
+    expect([ann, eve, bob].map(({ transport }) => Object.keys(replay(transport.take())).sort())).toEqual(
+      Array.from({ length: 3 }, () => ["__proto__", "ann", "eve"]),
+    );
+    bob.connection.closed();
+    ann.send("1", "2", "lobby", "become", { as: 4 });
+    await shells.run(200);
+    const [reply, ...diffs] = ann.transport.take() as readonly (readonly unknown[])[];
+    expect(reply).toEqual(["1", "2", "lobby", "phx_reply", { status: "ok", response: {} }]);
+    expect(diffs.map((frame) => frame[3])).toEqual(["presence_diff", "presence_diff"]);
+    ann.connection.closed();
+    eve.connection.closed();
+    await shells.run(100);
+    expect(a.stats().watches).toBe(watches - 1);
+  });
+});
+
+/** As the client does it: by key, the references of who is there. */
+function replay(frames: readonly unknown[]): Record<string, string[]> {
+  const there = new Map<string, string[]>();
+  type Presences = Record<string, { metas: { phx_ref: string }[] }>;
+  let hasState = false;
+  for (const [, , , event, payload] of frames as readonly [null, null, string, string, unknown][]) {
+    if (event === "presence_state") {
+      hasState = true;
+      for (const [key, { metas }] of Object.entries(payload as Presences))
+        there.set(
+          key,
+          metas.map(({ phx_ref }) => phx_ref),
+        );
+    } else if (event === "presence_diff") {
+      expect(hasState).toBe(true);
+      const { joins, leaves } = payload as { joins: Presences; leaves: Presences };
+      for (const [key, { metas }] of Object.entries(joins))
+        for (const { phx_ref } of metas) {
+          expect(there.get(key) ?? []).not.toContain(phx_ref);
+          there.set(key, [...(there.get(key) ?? []), phx_ref]);
+        }
+      for (const [key, { metas }] of Object.entries(leaves))
+        for (const { phx_ref } of metas) {
+          expect(there.get(key) ?? []).toContain(phx_ref);
+          there.set(
+            key,
+            (there.get(key) ?? []).filter((ref) => ref !== phx_ref),
+          );
+        }
+    }
+  }
+  return Object.fromEntries(there);
+}

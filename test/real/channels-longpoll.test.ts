@@ -208,6 +208,8 @@ describe("long polling", () => {
     await polling;
     expect(await client.post(event("2"), event("3"), event("4"))).toEqual({ status: 408 });
     const batch = client.post(event("5"));
+    // One at a time.
+    expect(await client.post(event("6"))).toEqual({ status: 408 });
     doing.shift()?.();
     expect(await batch).toEqual({ status: 200 });
   });

@@ -1,7 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
-  type Assigns,
   defineSocket,
   type PhoenixSocket,
   type SocketOptions,
@@ -22,7 +21,7 @@ export interface StagedServer {
   readonly complaints: string[];
 }
 
-export type StagedOptions<State extends Assigns> = Omit<SocketOptions<State>, "node">;
+export type StagedOptions<State extends object> = Omit<SocketOptions<State>, "node">;
 
 /** Nodes of one cluster on an embedded bus, each with an HTTP server. */
 export class ChannelsStage implements AsyncDisposable {
@@ -39,7 +38,7 @@ export class ChannelsStage implements AsyncDisposable {
   }
 
   /** @param port that of a server which is not there any more; default: any */
-  async start<State extends Assigns>(options: StagedOptions<State>, port = 0): Promise<StagedServer> {
+  async start<State extends object>(options: StagedOptions<State>, port = 0): Promise<StagedServer> {
     const complaints: string[] = [];
     const logger = loggerTo(complaints);
     this.#started += 1;

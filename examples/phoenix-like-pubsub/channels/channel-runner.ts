@@ -3,6 +3,7 @@ import { Answer } from "./answer.ts";
 import type { ChannelLimits } from "./limits.ts";
 import type { Frame, Ref } from "./messages.ts";
 import type { PresenceFeeds } from "./presence-feeds.ts";
+import { isPromiseLike } from "./promise-like.ts";
 import type { StopReason } from "./session.ts";
 import { TaskQueue } from "./task-queue.ts";
 import type { Listener, Seat, Topics } from "./topics.ts";
@@ -149,7 +150,7 @@ export class ChannelRunner {
   }
 
   /** Runs what was given by the program that uses this; what it throws, now or later, is a crash. */
-  #attempt<T>(run: () => T | Promise<T>, done: (value: T) => unknown): unknown {
+  #attempt<T>(run: () => T | PromiseLike<T>, done: (value: T) => unknown): unknown {
     if (this.#hasEnded) return undefined;
     const finish = (value: T): unknown => {
       if (this.#hasEnded) return undefined;
@@ -161,8 +162,8 @@ export class ChannelRunner {
     };
     try {
       const value = run();
-      return value instanceof Promise
-        ? value.then(finish, (error: unknown) => this.#crash(error))
+      return isPromiseLike(value)
+        ? Promise.resolve(value).then(finish, (error: unknown) => this.#crash(error))
         : finish(value);
     } catch (error) {
       return this.#crash(error);
@@ -212,7 +213,7 @@ export class ChannelRunner {
     };
     try {
       const done = channel.terminate(end, this.#context);
-      return done instanceof Promise ? done.then(finish, fail) : finish();
+      return isPromiseLike(done) ? Promise.resolve(done).then(finish, fail) : finish();
     } catch (error) {
       return fail(error);
     }

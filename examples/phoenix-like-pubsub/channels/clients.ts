@@ -3,6 +3,7 @@ import type { Logger } from "rollcall";
 import { Answer } from "./answer.ts";
 import { type CloseCause, Connection, type ConnectionServices, type Transport } from "./connection.ts";
 import type { OriginCheck } from "./origin.ts";
+import { isPromiseLike } from "./promise-like.ts";
 import { type ConnectRequest, headerOf } from "./request.ts";
 import type { Assigns, SocketOptions } from "./types.ts";
 
@@ -97,6 +98,8 @@ export class Clients {
     const { connect, id, services } = this.#parts;
     const answer = connect === undefined ? {} : await within(services.limits.connectMs, connect(request));
     if (answer instanceof Answer) return undefined;
+    if (typeof answer !== "object" || answer === null)
+      throw new TypeError("connect gives an object, or what refuse makes");
     return { assigns: answer, id: id?.(answer) };
   }
 
@@ -107,8 +110,8 @@ export class Clients {
   }
 }
 
-async function within<T>(ms: number, value: T | Promise<T>): Promise<T> {
-  if (!(value instanceof Promise)) return value;
+async function within<T>(ms: number, value: T | PromiseLike<T>): Promise<T> {
+  if (!isPromiseLike(value)) return value;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`connect took longer than ${ms} ms`)), ms);

@@ -106,24 +106,35 @@ export class LongPollHttp {
   async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const token = tokenOf(request, url);
     const session = token === undefined ? undefined : this.#sessions.get(token);
-    const body = await bodyOf(request, this.#limits.batchBytes);
-    if (session === undefined) answer(response, { status: 410 });
-    else if (body === undefined) {
-      session.close("malformed");
-      answer(response, { status: 413 });
-    } else {
-      const isBatch = (headerOf(request.headers, "content-type") ?? "").startsWith("application/x-ndjson");
-      const lines = isBatch ? body.split("\n").slice(0, this.#limits.batchLines) : [body];
-      const frames = lines.map((line) => line.trim()).filter((line) => line !== "");
-      const isTooLong = frames.some((line) => Buffer.byteLength(line) > this.#limits.frameBytes * BASE64);
-      if (isTooLong) session.close("malformed");
-      answer(response, { status: isTooLong ? 413 : await session.take(frames.map(toFrame)) });
+    if (session === undefined) {
+      // Nothing is read for somebody who is not known.
+      answer(response, { status: 410 });
+      return;
     }
+    if (!session.beginBatch()) {
+      answer(response, { status: 408 });
+      return;
+    }
+    const body = await bodyOf(request, this.#limits.batchBytes);
+    const frames = body === undefined ? undefined : this.#framesOf(request, body);
+    if (frames === undefined) session.close("malformed");
+    const status = frames === undefined ? 413 : await session.take(frames);
+    session.endBatch();
+    answer(response, { status });
+  }
+
+  /** Undefined: one of them is too long. */
+  #framesOf({ headers }: IncomingMessage, body: string): readonly Frame[] | undefined {
+    const { batchLines, frameBytes } = this.#limits;
+    const isBatch = (headerOf(headers, "content-type") ?? "").startsWith("application/x-ndjson");
+    const lines = isBatch ? body.split("\n").slice(0, batchLines) : [body];
+    const frames = lines
+      .map((line) => line.trim())
+      .filter((line) => line !== "")
+      .map(toFrame);
+    return frames.some((frame) => Buffer.byteLength(frame) > frameBytes) ? undefined : frames;
   }
 }
-
-/** How much longer bytes are in base64, about. */
-const BASE64 = 1.34;
 
 function toFrame(line: string): Frame {
   return line.startsWith("[") ? line : Buffer.from(line, "base64");

@@ -24,6 +24,7 @@ export class LongPollTransport implements Transport {
   #connection: Connection | undefined;
   #lastPoll: PollId = 0;
   #cause: CloseCause = "idle";
+  #isTaking = false;
   #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -50,6 +51,21 @@ export class LongPollTransport implements Transport {
       });
       this.#step({ kind: "poll", poll });
     });
+  }
+
+  /**
+   * There is one batch of a session at a time, as the client has it: else any number of them could wait here for room.
+   *
+   * @returns false: another is under way
+   */
+  beginBatch(): boolean {
+    const isFree = !this.#isTaking;
+    this.#isTaking = true;
+    return isFree;
+  }
+
+  endBatch(): void {
+    this.#isTaking = false;
   }
 
   /** One frame after the other, as long as there is room. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import {
   createPresence,
@@ -34,7 +35,7 @@ const DISCONNECTS = "disconnects";
  *
  * @throws InvalidArgumentError, BusClosedError, LimitExceededError
  */
-export function defineSocket<State extends Assigns = Assigns>(options: SocketOptions<State>): PhoenixSocket {
+export function defineSocket<State extends object = Assigns>(options: SocketOptions<State>): PhoenixSocket {
   // What `connect` gives goes to `id` and to the channels, which were written for it; nothing in between reads it.
   return new NodeSocket(options as unknown as SocketOptions);
 }
@@ -81,7 +82,7 @@ class NodeSocket implements PhoenixSocket {
     void node.closed.then(() => this.stop());
   }
 
-  attach(server: Server): void {
+  attach(server: Server | SecureServer): void {
     const others = server.listeners("request") as ((...args: readonly unknown[]) => void)[];
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
       if (this.handleRequest(request, response)) return;

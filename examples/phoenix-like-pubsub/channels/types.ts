@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type {
   ClusterNode,
@@ -16,9 +17,9 @@ import type { ChannelLimits } from "./limits.ts";
 import type { CheckOrigin } from "./origin.ts";
 import type { ConnectRequest } from "./request.ts";
 
-type Awaitable<T> = T | Promise<T>;
+type Awaitable<T> = T | PromiseLike<T>;
 
-/** What the server keeps about a client: what `connect` gave. Each channel has a copy of its own. */
+/** What the server keeps about a client, if nothing else is said of its type: what `connect` gave. Each channel has a copy. */
 export type Assigns = Record<string, unknown>;
 
 /** Why a channel ends. */
@@ -41,7 +42,7 @@ export type ChannelEnd =
  * order in which things came. One that throws ends the process: the client is told, and joins again by itself. After
  * Phoenix.Channel.
  */
-export interface Channel<State extends Assigns = Assigns> {
+export interface Channel<State extends object = Assigns> {
   /** Pushes `presence_state` to everybody who joins, and then each `presence_diff`: what `Presence` of the client reads. */
   readonly presence?: boolean;
   /** `ok(response?)` lets the client in, `refuse(reason?)` keeps it out. What is pushed here arrives right after the answer. */
@@ -55,7 +56,7 @@ export interface Channel<State extends Assigns = Assigns> {
 }
 
 /** One client in one topic. */
-export interface ChannelContext<State extends Assigns = Assigns> {
+export interface ChannelContext<State extends object = Assigns> {
   readonly topic: string;
   /** Its own: a copy of what `connect` gave, to be changed as you like. */
   readonly assigns: State;
@@ -84,7 +85,7 @@ export interface ChannelPresence {
   getByKey(key: string): readonly PresenceMeta[];
 }
 
-export interface SocketOptions<State extends Assigns = Assigns> {
+export interface SocketOptions<State extends object = Assigns> {
   readonly node: ClusterNode;
   /** What clients give to `new Socket(…)`: below it are `/websocket` and `/longpoll`. Default `/socket`. */
   readonly path?: string | undefined;
@@ -146,7 +147,7 @@ export interface PhoenixSocket extends AsyncDisposable {
   readonly pubsub: PubSub;
   readonly presence: Presence;
   /** Serves the path on this server from now on. What is not for it goes to the other listeners of the server, as before. */
-  attach(server: Server): void;
+  attach(server: Server | SecureServer): void;
   /** For servers of your own making: false for a request that is for somebody else, which is left alone. */
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ok } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
+import { type Answer, ok } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
 import {
   Connection,
   type ConnectionServices,
   type Transport,
 } from "../../../../../examples/phoenix-like-pubsub/channels/connection.ts";
-import { checkLimits } from "../../../../../examples/phoenix-like-pubsub/channels/limits.ts";
+import {
+  type ChannelLimits,
+  checkLimits,
+} from "../../../../../examples/phoenix-like-pubsub/channels/limits.ts";
 import type { Frame } from "../../../../../examples/phoenix-like-pubsub/channels/messages.ts";
 import { PresenceFeeds } from "../../../../../examples/phoenix-like-pubsub/channels/presence-feeds.ts";
 import { Routes } from "../../../../../examples/phoenix-like-pubsub/channels/routes.ts";
@@ -20,6 +23,7 @@ class RecordingTransport implements Transport {
   readonly takesBytes = true;
   readonly sent: Frame[] = [];
   readonly closes: string[] = [];
+  isPaused = false;
 
   send(frame: Frame): void {
     this.sent.push(frame);
@@ -29,9 +33,13 @@ class RecordingTransport implements Transport {
     this.closes.push(cause);
   }
 
-  pause(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
 
-  resume(): void {}
+  resume(): void {
+    this.isPaused = false;
+  }
 
   /** All since the last time. */
   take(): readonly unknown[] {
@@ -39,11 +47,15 @@ class RecordingTransport implements Transport {
   }
 }
 
-function servicesOf(node: ClusterNode, channels: Record<string, Channel>): ConnectionServices {
+function servicesOf(
+  node: ClusterNode,
+  channels: Record<string, Channel>,
+  limited: Partial<ChannelLimits> = {},
+): ConnectionServices {
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const pubsub = createPubSub(node, { name: "channels" });
   const presence = createPresence(pubsub);
-  const limits = checkLimits({ closeMs: 100 });
+  const limits = checkLimits({ closeMs: 100, ...limited });
   return {
     node,
     topics: new Topics({ node, pubsub, settleMs: 1_000, logger }),
@@ -211,6 +223,52 @@ describe("the channels of a client", () => {
     vi.advanceTimersByTime(1);
     await shells.run(100);
     expect(transport.take()).toEqual([joinedReply("3")]);
+  });
+
+  test("that are to end hear no more broadcasts", async () => {
+    const services = servicesOf(a, { room: { join: () => ok(), terminate: () => new Promise(() => {}) } });
+    const { send, transport } = connect(services);
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    transport.take();
+    send("1", "2", "room", "phx_leave", {});
+    services.topics.broadcast("room", { event: "said", payload: {} });
+    expect(transport.take()).toEqual([]);
+  });
+
+  test("that crash drop what waits for them, and make room for others", async () => {
+    const handled: string[] = [];
+    const channel: Channel = {
+      join: () => ok(),
+      handleIn(event) {
+        handled.push(event);
+        return Promise.reject(new Error("later"));
+      },
+    };
+    const services = servicesOf(a, { room: channel }, { inboundMessages: 3 });
+    const { send, transport } = connect(services);
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    for (const event of ["first", "second", "third"]) send("1", event, "room", event, {});
+    expect(transport.isPaused).toBe(true);
+    await shells.run(1);
+    expect(handled).toEqual(["first"]);
+    expect(transport.isPaused).toBe(false);
+  });
+
+  test("wait for whatever has a then, as await does", async () => {
+    const later = {
+      // biome-ignore lint/suspicious/noThenProperty: the point of it
+      then: (resolve: (answer: Answer) => void) => void shells.clock.after(5, () => resolve(ok("later"))),
+    };
+    const channel: Channel = { join: () => ok(), handleIn: () => later as unknown as PromiseLike<Answer> };
+    const { send, transport } = connect(servicesOf(a, { room: channel }));
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    transport.take();
+    send("1", "2", "room", "e", {});
+    await shells.run(100);
+    expect(transport.take()).toEqual([["1", "2", "room", "phx_reply", { status: "ok", response: "later" }]]);
   });
 
   test("crash when they cannot be told: no answer is what they gave, terminate still runs", async () => {

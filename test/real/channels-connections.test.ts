@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -148,6 +149,41 @@ describe("a WebSocket", () => {
     expect(socket.stats().webSockets).toBe(1);
   });
 
+  test.each([
+    ["is no upgrade of WebSocket", "sec-websocket-version: 13\r\n\r\n"],
+    [
+      "is of another version of WebSocket",
+      "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 1\r\n\r\n",
+    ],
+  ])("that %s takes nobody's place", async (_what, headers) => {
+    const { port, url } = await stage.start({ channels, limits: { sockets: 1 } });
+    const tcp = connectTcp(port, "127.0.0.1");
+    tcp.write(
+      `GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n${headers}`,
+    );
+    const [head] = (await once(tcp, "data")) as [Buffer];
+    expect(head.toString()).toMatch(/^HTTP\/1\.1 4\d\d /);
+    tcp.destroy();
+    await eventually(async () => {
+      const client = await RawSocket.open(url).catch(() => undefined);
+      await client?.[Symbol.asyncDispose]();
+      return client !== undefined;
+    });
+  });
+
+  test("for which connect decides while its node drains is refused with 503", async () => {
+    const deciding: ((assigns: Assigns) => void)[] = [];
+    const { socket, url } = await stage.start({
+      channels,
+      connect: () => new Promise<Assigns>((resolve) => deciding.push(resolve)),
+    });
+    const opening = RawSocket.open(url);
+    await eventually(() => deciding.length === 1);
+    await socket.drain();
+    deciding[0]?.({});
+    await expect(opening).rejects.toThrow("HTTP 503");
+  });
+
   test("that is silent is closed; heartbeats keep it", async () => {
     const { socket, url } = await stage.start({ channels, limits: { idleMs: 300 } });
     await using lively = await joined(url);
@@ -279,12 +315,18 @@ describe("sockets", () => {
   test("are drained batch by batch, and no new ones are taken", async () => {
     const { http, socket, url } = await stage.start({ channels });
     const clients = [await joined(url), await joined(url), await joined(url)];
-    await socket.drain({ batch: 2, everyMs: 10 });
-    for (const client of clients)
+    const [, , last] = clients;
+    const first = socket.drain({ batch: 2, everyMs: 60_000 });
+    for (const client of clients.slice(0, 2))
       expect(await client.whenClosed()).toEqual({ code: 1012, reason: "restart" });
+    expect(await last?.quiet()).toEqual([]);
+    await socket.drain();
+    expect(await last?.whenClosed()).toEqual({ code: 1012, reason: "restart" });
     await expect(RawSocket.open(url)).rejects.toThrow("HTTP 503");
     const answer = await fetch(`${http}/longpoll?vsn=2.0.0`);
     expect(await answer.json()).toEqual({ status: 500 });
+    await socket.stop();
+    await first;
   });
 
   test("on one server leave other paths to others", async () => {

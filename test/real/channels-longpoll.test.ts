@@ -197,7 +197,7 @@ describe("long polling", () => {
       join: () => ok(),
       handleIn: () => new Promise((resolve) => doing.push(() => resolve(ok()))),
     };
-    const { http } = await stage.start({
+    const { http, server } = await stage.start({
       channels: { slow },
       limits: { inboundMessages: 2, pollMs: 200, closeMs: 50 },
     });
@@ -207,7 +207,9 @@ describe("long polling", () => {
     const event = (ref: string) => ["1", ref, "slow", "do", {}];
     await polling;
     expect(await client.post(event("2"), event("3"), event("4"))).toEqual({ status: 408 });
+    const arrived = once(server, "request");
     const batch = client.post(event("5"));
+    await arrived;
     // One at a time.
     expect(await client.post(event("6"))).toEqual({ status: 408 });
     doing.shift()?.();
@@ -251,6 +253,8 @@ describe("long polling", () => {
     pending.destroy();
     await once(response, "close");
     socket.broadcast("room:1", "said", { n: 1 });
+    // Whoever waited would have been told by now.
+    await new Promise((resolve) => setImmediate(resolve));
     expect(await client.take()).toEqual([[null, null, "room:1", "said", { n: 1 }]]);
   });
 

@@ -9,7 +9,7 @@ import type { Assigns, SocketOptions } from "./types.ts";
 
 /** Whether somebody may connect. */
 export type Admission =
-  /** `open` is to be called once, and at once. */
+  /** One of the two is to be called, once. */
   | { readonly kind: "admitted"; open(transport: Transport): Connection; giveUp(): void }
   | { readonly kind: "refused" }
   /** Not now: there are too many, or this node is leaving. */
@@ -31,8 +31,8 @@ export class Clients {
   };
   readonly #parts: ClientsParts;
   readonly #open = new Set<Connection>();
-  /** Those that are let in, or about to be. */
-  #places = 0;
+  /** How many are about to be let in, or not. */
+  #undecided = 0;
   #isLeaving = false;
 
   constructor(parts: ClientsParts) {
@@ -64,7 +64,7 @@ export class Clients {
   ): Promise<Admission> {
     if (this.#isFull()) return { kind: "full" };
     const request: ConnectRequest = { ...given, headers, remoteAddress: socket.remoteAddress };
-    this.#places += 1;
+    this.#undecided += 1;
     let client: { readonly assigns: Assigns; readonly id: string | undefined } | undefined;
     try {
       client = await this.#ask(request);
@@ -72,7 +72,7 @@ export class Clients {
       this.#parts.logger.error({ error }, "connect threw, and a client was refused");
     }
     if (client !== undefined && !this.#isLeaving) return this.#admitted(client);
-    this.#places -= 1;
+    this.#undecided -= 1;
     if (client !== undefined) return { kind: "full" };
     this.counts.refused.connect += 1;
     return { kind: "refused" };
@@ -80,13 +80,13 @@ export class Clients {
 
   #admitted(client: { readonly assigns: Assigns; readonly id: string | undefined }): Admission {
     const giveUp = (): void => {
-      this.#places -= 1;
+      this.#undecided -= 1;
     };
     const open = (transport: Transport): Connection => {
-      const connection = new Connection(this.#parts.services, transport, client, () => {
-        this.#open.delete(connection);
-        giveUp();
-      });
+      const connection = new Connection(this.#parts.services, transport, client, () =>
+        this.#open.delete(connection),
+      );
+      this.#undecided -= 1;
       this.#open.add(connection);
       return connection;
     };
@@ -104,7 +104,8 @@ export class Clients {
   }
 
   #isFull(): boolean {
-    const isFull = this.#isLeaving || this.#places >= this.#parts.services.limits.sockets;
+    const isFull =
+      this.#isLeaving || this.#open.size + this.#undecided >= this.#parts.services.limits.sockets;
     if (isFull) this.counts.refused.full += 1;
     return isFull;
   }

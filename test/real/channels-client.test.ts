@@ -7,7 +7,7 @@ import { lobbyChannel, roomChannel } from "../support/rooms.ts";
 const options = {
   channels: { "room:*": roomChannel(), lobby: lobbyChannel },
   // So that who polls no more is soon known to be gone.
-  limits: { pollMs: 500 },
+  limits: { pollMs: 1_500 },
 };
 
 let stage: ChannelsStage;

@@ -185,10 +185,10 @@ describe("a WebSocket", () => {
   });
 
   test("that is silent is closed; heartbeats keep it", async () => {
-    const { socket, url } = await stage.start({ channels, limits: { idleMs: 300 } });
+    const { socket, url } = await stage.start({ channels, limits: { idleMs: 1_000 } });
     await using lively = await joined(url);
     await using quiet = await joined(url);
-    const beating = setInterval(() => lively.send(null, "b", "phoenix", "heartbeat", {}), 50);
+    const beating = setInterval(() => lively.send(null, "b", "phoenix", "heartbeat", {}), 100);
     expect(await quiet.whenClosed()).toEqual({ code: 1001, reason: "idle" });
     clearInterval(beating);
     expect(lively.closed).toBeUndefined();

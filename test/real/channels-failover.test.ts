@@ -32,14 +32,14 @@ function memoryStorage(): { readonly kept: Map<string, string>; getItem(key: str
 
 describe("the npm client", () => {
   test("keeps a connection by its heartbeats, for longer than a quiet one may last", async () => {
-    const { url } = await stage.start({ channels, limits: { idleMs: 300 } });
-    using client = new PhoenixClient(url, "websocket", { heartbeatIntervalMs: 60 });
+    const { url } = await stage.start({ channels, limits: { idleMs: 1_000 } });
+    using client = new PhoenixClient(url, "websocket", { heartbeatIntervalMs: 100 });
     let beats = 0;
     client.socket.onMessage((message) => {
       if ((message as { readonly topic: string }).topic === "phoenix") beats += 1;
     });
     await client.join("room:1");
-    await eventually(() => beats > 8);
+    await eventually(() => beats > 15);
     expect([client.opened, client.closed]).toEqual([1, []]);
   });
 
@@ -171,7 +171,7 @@ describe.each<PhoenixTransport>(["websocket", "longpoll"])("the npm client, by %
   });
 
   test("joins again on another node when its own is killed, and all see the same who is there", async () => {
-    const staying = await stage.start({ channels, limits: { pollMs: 500 } });
+    const staying = await stage.start({ channels, limits: { pollMs: 1_500 } });
     const script = new URL("../support/channels-server.ts", import.meta.url);
     await using doomed = new NodeProcess("doomed", script, [String(stage.busPort), "doomed"]);
     const { port } = await doomed.saw("serving", {}, 20_000);

@@ -53,7 +53,7 @@ describe("long polling", () => {
   });
 
   test("answers 204 when nothing happens for as long as a poll waits", async () => {
-    const { http } = await stage.start({ channels, limits: { pollMs: 50 } });
+    const { http } = await stage.start({ channels, limits: { pollMs: 300 } });
     const client = await RawPoller.open(http);
     expect(await client.poll()).toEqual({ status: 204, token: client.token, messages: [] });
   });
@@ -105,7 +105,7 @@ describe("long polling", () => {
     const ended: string[] = [];
     const { http, socket } = await stage.start({
       channels: { "room:*": roomChannel({ ended, processes: new Map() }) },
-      limits: { pollMs: 50 },
+      limits: { pollMs: 300 },
     });
     const client = await RawPoller.open(http);
     await client.post(["1", "1", "room:1", "phx_join", {}]);
@@ -199,7 +199,7 @@ describe("long polling", () => {
     };
     const { http, server } = await stage.start({
       channels: { slow },
-      limits: { inboundMessages: 2, pollMs: 200, closeMs: 50 },
+      limits: { inboundMessages: 2, pollMs: 500, closeMs: 50 },
     });
     const client = await RawPoller.open(http);
     await client.post(["1", "1", "slow", "phx_join", {}]);

@@ -29,7 +29,7 @@ export interface ChannelPort extends Listener {
   /** An event was dealt with, or dropped. */
   handled(): void;
   ended(crashed: boolean): void;
-  /** The node stops: the client is to go elsewhere. */
+  /** The process was shut down, as all of its node are when that stops: the client is to go elsewhere. */
   nodeStopped(): void;
 }
 

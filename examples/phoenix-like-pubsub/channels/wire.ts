@@ -59,18 +59,20 @@ export function encode(message: ServerMessage): Frame {
   switch (message.kind) {
     case "reply": {
       const { joinRef, ref, status, response } = message;
-      if (response instanceof Uint8Array)
-        return encodeBinary(REPLY, [joinRef ?? "", ref ?? "", topic, status], response);
+      const bytes = bytesOf(response);
+      if (bytes !== undefined) return encodeBinary(REPLY, [joinRef ?? "", ref ?? "", topic, status], bytes);
       return encodeText([joinRef, ref, topic, "phx_reply", { status, response }]);
     }
     case "push": {
       const { joinRef, event, payload } = message;
-      if (payload instanceof Uint8Array) return encodeBinary(PUSH, [joinRef ?? "", topic, event], payload);
+      const bytes = bytesOf(payload);
+      if (bytes !== undefined) return encodeBinary(PUSH, [joinRef ?? "", topic, event], bytes);
       return encodeText([joinRef, null, topic, event, payload]);
     }
     case "broadcast": {
       const { event, payload } = message;
-      if (payload instanceof Uint8Array) return encodeBinary(BROADCAST, [topic, event], payload);
+      const bytes = bytesOf(payload);
+      if (bytes !== undefined) return encodeBinary(BROADCAST, [topic, event], bytes);
       return encodeText([null, null, topic, event, payload]);
     }
     case "closed":
@@ -79,6 +81,14 @@ export function encode(message: ServerMessage): Frame {
       // Why is in the log of this server: it is nothing for clients.
       return encodeText([message.joinRef, message.joinRef, topic, "phx_error", { reason: "crashed" }]);
   }
+}
+
+/** Undefined: it is for JSON. */
+function bytesOf(payload: unknown): Uint8Array | undefined {
+  if (payload instanceof Uint8Array) return payload;
+  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
+  if (!ArrayBuffer.isView(payload)) return undefined;
+  return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
 function encodeText(parts: readonly unknown[]): string {

@@ -35,6 +35,20 @@ describe("frames for clients", () => {
     );
   });
 
+  test("are bytes whenever the payload is: of a buffer, of a part of one, whatever is seen in it", () => {
+    const { buffer } = Uint8Array.of(9, 9, 1, 2, 3, 9);
+    const whole = Uint8Array.of(1, 2, 3).buffer;
+    for (const payload of [
+      whole,
+      new DataView(buffer, 2, 3),
+      new Int8Array(buffer, 2, 3),
+      Buffer.from(bytes),
+    ])
+      expect(encode({ kind: "broadcast", topic: "t", event: "e", payload })).toEqual(
+        Buffer.from([2, 1, 1, 116, 101, 1, 2, 3]),
+      );
+  });
+
   test.each<ServerMessage>([
     { kind: "push", joinRef: "1", topic: "t", event: LONG, payload: bytes },
     { kind: "broadcast", topic: "t", event: LONG, payload: bytes },

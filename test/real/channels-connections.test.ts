@@ -49,6 +49,19 @@ describe("a WebSocket", () => {
     await (await from(`http://127.0.0.1:${port}`))[Symbol.asyncDispose]();
   });
 
+  test("is refused with 403 when checkOrigin throws; so is long polling", async () => {
+    const { complaints, http, url } = await stage.start({
+      channels,
+      checkOrigin: (origin) => new URL(origin).host === "a.example",
+    });
+    const headers = { origin: "null" };
+    await expect(RawSocket.open(url, { headers })).rejects.toThrow("HTTP 403");
+    const answer = await fetch(`${http}/longpoll?vsn=2.0.0`, { headers });
+    expect(await answer.json()).toEqual({ status: 403 });
+    expect(complaints).toHaveLength(2);
+    await (await RawSocket.open(url, { headers: { origin: "https://a.example" } }))[Symbol.asyncDispose]();
+  });
+
   test("is refused with 403 when connect refuses, throws, or takes too long", async () => {
     const { complaints, socket, url } = await stage.start({
       channels,
@@ -327,6 +340,26 @@ describe("sockets", () => {
     expect(await answer.json()).toEqual({ status: 500 });
     await socket.stop();
     await first;
+  });
+
+  test("on one server outlast first lines of any kind", async () => {
+    const { port, url } = await stage.start({ channels });
+    for (const target of [
+      "/\\a:99999/",
+      "//a:99999/",
+      "/socket/longpoll?vsn=%&token=%ff&[=&a[[b]]=1",
+      "/%",
+    ]) {
+      for (const upgrade of ["", "upgrade: websocket\r\nconnection: upgrade\r\n"]) {
+        const tcp = connectTcp(port, "127.0.0.1");
+        tcp.end(`GET ${target} HTTP/1.1\r\nhost: a\r\n${upgrade}\r\n`);
+        await once(
+          tcp.resume().on("error", () => {}),
+          "close",
+        );
+      }
+    }
+    await (await joined(url))[Symbol.asyncDispose]();
   });
 
   test("on one server leave other paths to others", async () => {

@@ -49,9 +49,19 @@ export class Clients {
   }
 
   isFromAllowed({ headers }: IncomingMessage): boolean {
-    const isAllowed = this.#parts.checkOrigin(headerOf(headers, "origin"), headers.host);
+    const isAllowed = this.#checkOrigin(headerOf(headers, "origin"), headers.host);
     if (!isAllowed) this.counts.refused.origin += 1;
     return isAllowed;
+  }
+
+  #checkOrigin(origin: string | undefined, host: string | undefined): boolean {
+    const { checkOrigin, logger } = this.#parts;
+    try {
+      return checkOrigin(origin, host);
+    } catch (error) {
+      logger.error({ origin, error }, "checkOrigin threw, and a client was refused");
+      return false;
+    }
   }
 
   countClosed(cause: CloseCause): void {

@@ -35,7 +35,7 @@ export class LongPollHttp {
     return this.#sessions.size;
   }
 
-  handle(request: IncomingMessage, response: ServerResponse, url: URL): void {
+  handle(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
     const origin = headerOf(request.headers, "origin");
     // Whoever hangs up is not answered.
     response.on("error", () => {});
@@ -50,21 +50,21 @@ export class LongPollHttp {
         response.writeHead(204).end();
         break;
       case "GET":
-        void this.#get(request, response, url);
+        void this.#get(request, response, query);
         break;
       case "POST":
-        void this.#post(request, response, url);
+        void this.#post(request, response, query);
         break;
       default:
         response.writeHead(405, { allow: "GET, POST, OPTIONS" }).end();
     }
   }
 
-  async #get(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const token = tokenOf(request, url);
+  async #get(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const token = tokenOf(request, query);
     const session = token === undefined ? undefined : this.#sessions.get(token);
     if (token === undefined || session === undefined) {
-      if (token === undefined) await this.#begin(request, response, url);
+      if (token === undefined) await this.#begin(request, response, query);
       else answer(response, { status: 410, token: null, messages: [] });
       return;
     }
@@ -74,14 +74,14 @@ export class LongPollHttp {
     answer(response, { status, token, messages });
   }
 
-  async #begin(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    if (!speaksVersion(url)) {
+  async #begin(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!speaksVersion(query)) {
       this.#clients.counts.refused.version += 1;
       answer(response, { status: 403 });
       return;
     }
     const client = await this.#clients.admit(request, {
-      params: paramsOf(url.searchParams, OWN_PARAMS),
+      params: paramsOf(query, OWN_PARAMS),
       authToken: headerOf(request.headers, AUTH_HEADER),
       transport: "longpoll",
     });
@@ -103,8 +103,8 @@ export class LongPollHttp {
     if (cause !== "idle") this.#clients.countClosed(cause);
   }
 
-  async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const token = tokenOf(request, url);
+  async #post(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const token = tokenOf(request, query);
     const session = token === undefined ? undefined : this.#sessions.get(token);
     if (session === undefined) {
       // Nothing is read for somebody who is not known.
@@ -141,8 +141,8 @@ function toFrame(line: string): Frame {
 }
 
 /** The last one: the client puts its own behind the parameters of the program. */
-function tokenOf(request: IncomingMessage, url: URL): string | undefined {
-  const token = headerOf(request.headers, TOKEN_HEADER) ?? url.searchParams.getAll("token").at(-1);
+function tokenOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
+  const token = headerOf(request.headers, TOKEN_HEADER) ?? query.getAll("token").at(-1);
   return token !== undefined && TOKEN.test(token) ? token : undefined;
 }
 

@@ -22,17 +22,23 @@ export const PROTOCOL = "phoenix";
 const DEPTH = 8;
 const PARAMS = 1_000;
 
-/** Any base will do: only path and query count. */
-export function urlOf(request: IncomingMessage): URL {
-  const url = request.url ?? "/";
-  // Two slashes at the beginning would be read as a host.
-  const path = url.startsWith("/") ? url.replace(/^\/+/, "/") : "/";
-  return new URL(path, "http://localhost");
+/** What a request is for. */
+export interface Target {
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/** By hand, for `URL` throws, or sees a host, where a client writes `/\a:99999`. */
+export function targetOf({ url = "/" }: Pick<IncomingMessage, "url">): Target {
+  const mark = url.indexOf("?");
+  return mark < 0
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
 }
 
 /** Of all versions of the protocol this server speaks the second; who names none means the first. */
-export function speaksVersion(url: URL): boolean {
-  return VERSION.test(url.searchParams.getAll("vsn").at(-1) ?? "");
+export function speaksVersion(query: URLSearchParams): boolean {
+  return VERSION.test(query.getAll("vsn").at(-1) ?? "");
 }
 
 /** `a=1&b[c]=2` is `{ a: "1", b: { c: "2" } }`. Own properties only, whatever they are called; of two of one name the last counts. */

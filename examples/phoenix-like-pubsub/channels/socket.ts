@@ -15,7 +15,7 @@ import { checkLimits } from "./limits.ts";
 import { LongPollHttp } from "./longpoll-http.ts";
 import { originCheck } from "./origin.ts";
 import { PresenceFeeds } from "./presence-feeds.ts";
-import { urlOf } from "./request.ts";
+import { targetOf } from "./request.ts";
 import { Routes } from "./routes.ts";
 import { Topics } from "./topics.ts";
 import type { Assigns, Channel, DrainOptions, PhoenixSocket, SocketOptions, SocketStats } from "./types.ts";
@@ -105,16 +105,16 @@ class NodeSocket implements PhoenixSocket {
   }
 
   handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = urlOf(request);
-    if (url.pathname !== `${this.#path}/longpoll`) return false;
-    this.#longPolls.handle(request, response, url);
+    const { path, query } = targetOf(request);
+    if (path !== `${this.#path}/longpoll`) return false;
+    this.#longPolls.handle(request, response, query);
     return true;
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const url = urlOf(request);
-    if (url.pathname !== `${this.#path}/websocket`) return false;
-    this.#webSockets.handle(request, socket, head, url);
+    const { path, query } = targetOf(request);
+    if (path !== `${this.#path}/websocket`) return false;
+    this.#webSockets.handle(request, socket, head, query);
     return true;
   }
 

@@ -29,24 +29,29 @@ export class WebSocketHttp {
     return this.#server.clients.size;
   }
 
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer, query: URLSearchParams): void {
     // Whoever hangs up is not answered.
     socket.on("error", () => {});
-    void this.#begin(request, socket, head, url);
+    void this.#begin(request, socket, head, query);
   }
 
-  async #begin(request: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
+  async #begin(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    query: URLSearchParams,
+  ): Promise<void> {
     if (!this.#clients.isFromAllowed(request)) {
       refuse(socket, "403 Forbidden");
       return;
     }
-    if (!speaksVersion(url)) {
+    if (!speaksVersion(query)) {
       this.#clients.counts.refused.version += 1;
       refuse(socket, "403 Forbidden");
       return;
     }
     const client = await this.#clients.admit(request, {
-      params: paramsOf(url.searchParams, OWN_PARAMS),
+      params: paramsOf(query, OWN_PARAMS),
       authToken: tokenOfProtocols(headerOf(request.headers, "sec-websocket-protocol")),
       transport: "websocket",
     });

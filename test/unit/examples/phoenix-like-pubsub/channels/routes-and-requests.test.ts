@@ -7,6 +7,7 @@ import {
 import {
   paramsOf,
   speaksVersion,
+  targetOf,
   tokenOfProtocols,
 } from "../../../../../examples/phoenix-like-pubsub/channels/request.ts";
 import { Routes } from "../../../../../examples/phoenix-like-pubsub/channels/routes.ts";
@@ -93,8 +94,24 @@ describe("requests", () => {
     expect(params(`a${"[b]".repeat(3_000)}=1&c=2`)).toEqual({ c: "2" });
   });
 
+  test("are for a path, whatever else is in their first line", () => {
+    const paths = ["/a/b", "/\\a:99999/?x", "//a:99999/b?", "*", "?", "http://[", "/%", "/a?b?c=1"];
+    expect(paths.map((url) => targetOf({ url }).path)).toEqual([
+      "/a/b",
+      "/\\a:99999/",
+      "//a:99999/b",
+      "*",
+      "",
+      "http://[",
+      "/%",
+      "/a",
+    ]);
+    expect([...targetOf({ url: "/a?b=%&%5=1&c=%ff" }).query]).toHaveLength(3);
+    expect(targetOf({}).path).toBe("/");
+  });
+
   test("name the version that they speak", () => {
-    const speaks = (query: string) => speaksVersion(new URL(`http://a/socket${query}`));
+    const speaks = (query: string) => speaksVersion(new URLSearchParams(query));
     expect(["?vsn=2.0.0", "?vsn=2.1.3"].map(speaks)).toEqual([true, true]);
     for (const query of ["", "?vsn=", "?vsn=1.0.0", "?vsn=3.0.0", "?vsn=2", "?vsn=2.0.0x", "?vsn=12.0.0"])
       expect(speaks(query)).toBe(false);

@@ -10,6 +10,9 @@ const FAILED = 1;
 const MISUSED = 2;
 const INTERRUPTED = 130;
 
+/** How long a node may take to leave in good order. */
+const END_MS = 5_000;
+
 const SITE = fileURLToPath(new URL("./site.ts", import.meta.url));
 
 interface Site {
@@ -32,7 +35,7 @@ async function main(): Promise<number> {
   try {
     return await Promise.race([interrupted, run(sites, options)]);
   } finally {
-    await Promise.all(sites.map(({ child }) => ended(child)));
+    await Promise.all(sites.map(ended));
   }
 }
 
@@ -103,10 +106,13 @@ function whenGone(child: ChildProcess): Promise<void> {
 }
 
 /** It says goodbye to the cluster first, unless that takes too long. */
-async function ended(child: ChildProcess): Promise<void> {
+async function ended({ child, name }: Site): Promise<void> {
   const gone = whenGone(child);
   child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  const timer = setTimeout(() => {
+    console.error(`${name} did not end in time, and was killed`);
+    child.kill("SIGKILL");
+  }, END_MS);
   await gone;
   clearTimeout(timer);
 }

@@ -48,6 +48,8 @@ await ended();
 server.close();
 // Its visitors go to the others, and are there before it is gone.
 await socket.drain();
+// Else the line to the process that started this one would keep it alive.
+if (process.connected) process.disconnect();
 
 function listening(to: Server, at: number, where: string): Promise<void> {
   return new Promise((resolve, reject) => {

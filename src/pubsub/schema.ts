@@ -28,7 +28,7 @@ export type TopicSchemas =
 /** What a schema says of a message. */
 export type Judgement =
   | { readonly fits: true; readonly value: unknown }
-  | { readonly fits: false; readonly path: string; readonly expected: string };
+  | { readonly fits: false; readonly path: string; readonly value: unknown; readonly expected: string };
 
 export type Judge = (topic: string, message: unknown) => Judgement;
 
@@ -81,16 +81,24 @@ function judge(schema: StandardSchema, message: unknown): Judgement {
   if (result instanceof Promise) {
     // Nobody waits for it.
     result.catch(() => undefined);
-    return { fits: false, path: "", expected: "a schema that is synchronous" };
+    return { fits: false, path: "", value: message, expected: "nothing: its schema is not synchronous" };
   }
   if (result.issues === undefined) return { fits: true, value: result.value };
   const [issue] = result.issues;
-  return { fits: false, path: pathOf(issue), expected: issue?.message ?? "what its schema takes" };
+  const keys = (issue?.path ?? []).map((step) => (typeof step === "object" ? step.key : step));
+  return {
+    fits: false,
+    path: keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join(""),
+    value: partOf(message, keys),
+    expected: issue?.message ?? "what its schema takes",
+  };
 }
 
-function pathOf(issue: SchemaIssue | undefined): string {
-  return (issue?.path ?? [])
-    .map((step) => (typeof step === "object" ? step.key : step))
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
-    .join("");
+function partOf(message: unknown, keys: readonly PropertyKey[]): unknown {
+  let part = message;
+  for (const key of keys) {
+    if (typeof part !== "object" || part === null) return undefined;
+    part = (part as Readonly<Record<PropertyKey, unknown>>)[key];
+  }
+  return part;
 }

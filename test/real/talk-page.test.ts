@@ -43,6 +43,8 @@ afterAll(async () => {
   await browser?.close();
   program.kill("SIGTERM");
   await eventually(() => program.exitCode !== null, { withinMs: 20_000 });
+  expect(program.exitCode).toBe(130);
+  expect(output).not.toContain("was killed");
 });
 
 /** The address of a node, and its process. */
@@ -107,6 +109,15 @@ describe("the page for a talk", () => {
     const cid = await visit("talk-3", "Cid", { colorScheme: "dark" });
     const pages = [ann, bob, cid];
     await everybodySees(pages, ["Ann talk-1", "Bob talk-2", "Cid talk-3"], 20_000);
+
+    // The longest name there can be is no wider than a phone.
+    await cid.getByLabel("Your name").fill("W".repeat(24));
+    await cid.getByLabel("Your name").blur();
+    await bob.getByText("WWWW").first().waitFor(SOON);
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect(await bob.evaluate(overflow)).toBe(0);
+    await cid.getByLabel("Your name").fill("Cid");
+    await cid.getByLabel("Your name").blur();
 
     await rate(ann, 8);
     for (const page of pages) await shows(page, "8.0");

@@ -21,6 +21,7 @@ const sites = site.ports.map((port, index) => ({
 }));
 
 const self = remembered();
+remember();
 const visit = {
   current: Math.max(
     0,
@@ -87,6 +88,7 @@ function join(socket, node, moveOn) {
       visit.channel = channel;
       showStatus("connected", `connected to ${node}`, node);
     })
+    .receive("error", ({ reason }) => showStatus("moving", `not let in: ${reason}`, node))
     .receive("timeout", moveOn);
 }
 
@@ -100,7 +102,7 @@ function change(event, values) {
 function remembered() {
   try {
     const kept = JSON.parse(sessionStorage.getItem("visitor") ?? "null");
-    if (kept !== null) return kept;
+    if (isVisitor(kept)) return kept;
   } catch {
     // It is not to be had, or not ours: a new visitor.
   }
@@ -116,6 +118,14 @@ function remember() {
   } catch {
     // A private window: forgotten with the page.
   }
+}
+
+function isVisitor(kept) {
+  if (typeof kept !== "object" || kept === null) return false;
+  const { id, name, rating } = kept;
+  return (
+    /^[a-z0-9]{8,32}$/.test(id) && typeof name === "string" && (rating === null || typeof rating === "number")
+  );
 }
 
 /** The last value is always told, others are not, if they come too close to each other. */

@@ -11,10 +11,13 @@ const element = (id) => document.getElementById(id);
 /** @param on what the visitor does: `rate(number)`, `rename(text)`, `cheer(emoji)` */
 export function begin(on) {
   const rating = element("rating");
-  rating.addEventListener("input", () => {
+  const rate = () => {
     showOwnRating(Number(rating.value));
     on.rate(Number(rating.value));
-  });
+  };
+  rating.addEventListener("input", rate);
+  // Who means what it stands at already does not move it.
+  rating.addEventListener("click", rate);
   const name = element("name");
   name.addEventListener("change", () => {
     const text = name.value.trim();

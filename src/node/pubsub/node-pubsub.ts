@@ -97,11 +97,11 @@ export class NodePubSub implements PubSub {
     checkTopic(topic);
     const judgement = this.#judge?.(topic, message);
     if (judgement?.fits === false) {
-      const value = judgement.path === "" ? message : quote(message);
+      const { expected, path, value } = judgement;
       throw new InvalidArgumentError(
-        `message${judgement.path}`,
+        `message${path}`,
         value,
-        `what topic ${quote(topic)} takes: ${judgement.expected}`,
+        `what topic ${quote(topic)} takes: ${expected}`,
       );
     }
     // What was given, not what the schema makes of it: those who receive it have it made once, and not of what was made already.

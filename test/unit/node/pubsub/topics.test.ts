@@ -304,7 +304,9 @@ describe("messages", () => {
     typed.broadcast("x", { x: 1 });
     const wrong = [{ x: "one" }, undefined, 7] as unknown as { x: number }[];
     for (const message of wrong) expect(() => typed.broadcast("x", message)).toThrow(InvalidArgumentError);
-    expect(() => typed.localBroadcast("x", { x: "one" } as never)).toThrow(/message\.x is .* topic "x"/);
+    expect(() => typed.localBroadcast("x", { x: "one" } as never)).toThrow(
+      /^message\.x is "one"; .* topic "x"/,
+    );
   });
 
   test("are looked at again where they arrive, and are what the schema makes of them", async () => {

@@ -64,6 +64,10 @@ export class GroupMessaging {
     this.#taps.set(member, tap);
   }
 
+  removeTap(member: Pid): void {
+    this.#taps.delete(member);
+  }
+
   /** Nodes came, went, or opened a scope. */
   membershipChanged(): void {
     this.#peers = undefined;

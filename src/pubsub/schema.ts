@@ -78,9 +78,9 @@ function isSchema(value: unknown): value is StandardSchema {
 
 function judge(schema: StandardSchema, message: unknown): Judgement {
   const result = schema["~standard"].validate(message);
-  if (result instanceof Promise) {
+  if ("then" in result) {
     // Nobody waits for it.
-    result.catch(() => undefined);
+    Promise.resolve(result).catch(() => undefined);
     return { fits: false, path: "", value: message, expected: "nothing: its schema is not synchronous" };
   }
   if (result.issues === undefined) return { fits: true, value: result.value };

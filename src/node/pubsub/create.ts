@@ -8,11 +8,13 @@ import { DEFAULT_SCOPE } from "../scope-set.ts";
 import type { ClusterNode } from "../types.ts";
 import { NodePresence } from "./node-presence.ts";
 import { NodePubSub } from "./node-pubsub.ts";
+import { NodeTopics } from "./node-topics.ts";
 import type { Presence, PubSub, PubSubOptions, TypedPubSubOptions } from "./types.ts";
 
 const DEFAULT_NAME = "default";
 
-/** The presences of each name on each node: all who ask are given the same, for they are told from each other by nothing. */
+/** The topics and presences of each name on each node: all who ask are given the same. */
+const topicsOf = new WeakMap<NodeParts, Map<string, NodeTopics>>();
 const presencesOf = new WeakMap<NodeParts, Map<string, NodePresence>>();
 
 /**
@@ -30,7 +32,10 @@ export function createPubSub(node: ClusterNode, options?: PubSubOptions): PubSub
   parts.core.checkOpen();
   const given = checkOptions(options, "createPubSub");
   const name = checkPubSubName(given?.name ?? DEFAULT_NAME);
-  return new NodePubSub(parts, groupsOf(parts).messaging, name, judgeOf(given?.messages));
+  const { messaging } = groupsOf(parts);
+  const judge = judgeOf(given?.messages);
+  const topics = sharedBy(topicsOf, parts, name, () => new NodeTopics(parts, messaging, name));
+  return new NodePubSub(parts, topics, messaging, name, judge);
 }
 
 /**
@@ -44,11 +49,20 @@ export function createPresence(pubsub: PubSub<never, unknown>): Presence {
   }
   const { name, parts } = pubsub;
   parts.core.checkOpen();
-  const known = presencesOf.get(parts) ?? new Map<string, NodePresence>();
-  presencesOf.set(parts, known);
-  const presence = known.get(name) ?? new NodePresence(parts, groupsOf(parts), name);
-  known.set(name, presence);
-  return presence;
+  return sharedBy(presencesOf, parts, name, () => new NodePresence(parts, groupsOf(parts), name));
+}
+
+function sharedBy<T>(
+  all: WeakMap<NodeParts, Map<string, T>>,
+  parts: NodeParts,
+  name: string,
+  make: () => T,
+): T {
+  const byName = all.get(parts) ?? new Map<string, T>();
+  all.set(parts, byName);
+  const known = byName.get(name) ?? make();
+  byName.set(name, known);
+  return known;
 }
 
 function groupsOf({ scopes }: NodeParts) {

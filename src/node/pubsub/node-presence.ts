@@ -55,7 +55,8 @@ export class NodePresence implements Presence {
     core.checkTakesWork();
     const group = this.#groupOf(topic);
     checkKey(key);
-    const fields = checkFields(meta);
+    // A copy first: a getter in it may end the process, or track another key.
+    const fields = this.#copyOf(meta);
     const process = core.processes.checkLocal(toPid(pid), "track");
     const present = this.#entriesOf(group, process.pid);
     if (find(present, key) !== undefined) throw new AlreadyTrackedError(process.pid, topic, key);
@@ -76,7 +77,7 @@ export class NodePresence implements Presence {
     const process = core.processes.checkLocal(toPid(pid), "update");
     const before = find(this.#entriesOf(group, process.pid), key);
     if (before === undefined) throw new NotTrackedError(process.pid, topic, key);
-    const fields = checkFields(typeof meta === "function" ? meta(before.meta) : meta);
+    const fields = this.#copyOf(typeof meta === "function" ? meta(before.meta) : meta);
     // The function may have ended the process, or changed what it says.
     const present = this.#entriesOf(group, core.processes.checkLocal(process.pid, "update").pid);
     const latest = find(present, key);
@@ -111,6 +112,10 @@ export class NodePresence implements Presence {
     this.#parts.core.checkOpen();
     const signal = checkSignal(checkOptions(options, "watch")?.signal);
     return this.#watches.open(this.#groupOf(topic), signal);
+  }
+
+  #copyOf(meta: unknown): object {
+    return checkFields(Value.encode(checkFields(meta), this.#parts.core.metadata, "meta").get());
   }
 
   #groupOf(topic: string): string {

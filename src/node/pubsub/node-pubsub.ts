@@ -1,10 +1,9 @@
 import { InvalidArgumentError, LimitExceededError } from "../../kernel/errors.ts";
-import { checkNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
+import { checkNodeId, type NodeId } from "../../kernel/ids.ts";
 import { quote } from "../../kernel/quote.ts";
 import { Value } from "../../kernel/value.ts";
-import { checkTopic, subscriberGroups } from "../../pubsub/names.ts";
+import { checkTopic } from "../../pubsub/names.ts";
 import type { Judge } from "../../pubsub/schema.ts";
-import { Subscriptions } from "../../pubsub/subscriptions.ts";
 import type { AbortListeners } from "../abort-listeners.ts";
 import { checkFrom } from "../addressing.ts";
 import { checkSignal, toPid } from "../arguments.ts";
@@ -13,30 +12,30 @@ import { checkOptions } from "../known-options.ts";
 import type { NodeParts } from "../parts.ts";
 import { copyOf, forManyHere, isShared } from "../payload.ts";
 import type { LocalProcess } from "../process.ts";
-import { DEFAULT_SCOPE } from "../scope-set.ts";
 import { checkSpawnOptions } from "../spawn-options.ts";
 import type { PidLike, PublishOptions } from "../types.ts";
+import { type NodeTopics, REFUSED, type Subscriber } from "./node-topics.ts";
 import type { Listener, PubSub, SubscribeOptions, Subscription } from "./types.ts";
 
-/**
- * The topics of one name, on one node. A topic is a group: of one process for each node that has subscribers, whose only purpose
- * is to be a member. Who subscribes is known to their own node alone, so a million of them burden nobody else; and what comes for
- * the group goes to them directly, in the order of everything else that comes for them.
- */
+/** A pub-sub, for users: it checks what they give. Those of one name on one node share their topics. */
 export class NodePubSub implements PubSub {
   readonly name: string;
   readonly parts: NodeParts;
+  readonly #topics: NodeTopics;
   readonly #messaging: GroupMessaging;
-  readonly #groups: string;
   readonly #judge: Judge | undefined;
-  readonly #subscriptions = new Subscriptions<TopicSubscription>();
-  #member: LocalProcess | undefined;
 
-  constructor(parts: NodeParts, messaging: GroupMessaging, name: string, judge: Judge | undefined) {
+  constructor(
+    parts: NodeParts,
+    topics: NodeTopics,
+    messaging: GroupMessaging,
+    name: string,
+    judge: Judge | undefined,
+  ) {
     this.name = name;
     this.parts = parts;
+    this.#topics = topics;
     this.#messaging = messaging;
-    this.#groups = subscriberGroups(name);
     this.#judge = judge;
   }
 
@@ -57,16 +56,17 @@ export class NodePubSub implements PubSub {
         "this node has as many subscriptions as it may",
       );
     }
-    const process = isListener
-      ? this.#spawn(topic, to, given?.mailbox)
-      : core.processes.checkLocal(toPid(to, "to"), "subscribe");
-    const subscription = new TopicSubscription(topic, process, isListener, core.watchQuota.aborts, (ended) =>
-      this.#ended(ended),
-    );
-    core.counts.subscriptions += 1;
-    if (this.#subscriptions.add(topic, subscription)) this.#join(topic);
-    subscription.begin(signal);
-    return subscription;
+    // Before anything is spawned or counted: each of these may find no room.
+    this.#topics.makeReady();
+    try {
+      const process = isListener
+        ? this.#spawn(topic, to, given?.mailbox)
+        : core.processes.checkLocal(toPid(to, "to"), "subscribe");
+      return this.#begin(topic, process, isListener, signal);
+    } catch (error) {
+      this.#topics.tidy();
+      throw error;
+    }
   }
 
   broadcast(topic: string, message: unknown): void {
@@ -105,7 +105,7 @@ export class NodePubSub implements PubSub {
       );
     }
     // What was given, not what the schema makes of it: those who receive it have it made once, and not of what was made already.
-    this.#messaging.publish(this.#groups + topic, message, options);
+    this.#messaging.publish(this.#topics.groups + topic, message, options);
   }
 
   #spawn(topic: string, listener: Listener, mailbox: number | undefined): LocalProcess {
@@ -120,49 +120,34 @@ export class NodePubSub implements PubSub {
     return process;
   }
 
-  #join(topic: string): void {
-    const { processes, pump } = this.parts.core;
-    if (this.#member === undefined) {
-      this.#member = processes.create(checkSpawnOptions(undefined, undefined, 1));
-      pump.feed({ kind: "spawned", pid: this.#member.pid });
-      this.#messaging.addTap(this.#member.pid, (group, message, from, except) => {
-        this.#deliver(group.slice(this.#groups.length), message, from, except);
-      });
-    }
-    pump.feed({
-      ...{ kind: "join", scope: DEFAULT_SCOPE, group: this.#groups + topic },
-      ...{ pids: [this.#member.pid], meta: undefined },
+  #begin(
+    topic: string,
+    process: LocalProcess,
+    isListener: boolean,
+    signal: AbortSignal | undefined,
+  ): Subscription {
+    const subscription = new TopicSubscription(topic, process, isListener, {
+      aborts: this.parts.core.watchQuota.aborts,
+      read: this.#read,
+      onEnd: (ended) => this.#topics.remove(topic, ended),
     });
+    this.#topics.add(topic, subscription);
+    subscription.begin(signal);
+    return subscription;
   }
 
-  #ended(subscription: TopicSubscription): void {
-    const { topic } = subscription;
-    this.parts.core.counts.subscriptions -= 1;
-    if (!this.#subscriptions.remove(topic, subscription) || this.#member === undefined) return;
-    const pids = [this.#member.pid];
-    this.parts.core.pump.feed({ kind: "leave", scope: DEFAULT_SCOPE, group: this.#groups + topic, pids });
-  }
-
-  #deliver(topic: string, given: unknown, from: Pid | undefined, except: Pid | undefined): void {
-    const { counts, processes } = this.parts.core;
-    const message = this.#judged(topic, given);
-    if (message === REFUSED) {
-      counts.messages.misfits += 1;
-      return;
-    }
-    const shared = isShared(message) ? { message, from, reply: undefined } : undefined;
-    for (const { process } of this.#subscriptions.of(topic)) {
-      if (process.pid === except) continue;
-      processes.deliverTo(process, shared ?? { message: copyOf(message), from, reply: undefined });
-    }
-  }
-
-  /** As `readPayloadForMany` gives it. */
-  #judged(topic: string, given: unknown): unknown {
+  /** @param given as `readPayloadForMany` gives it */
+  readonly #read = (topic: string, given: unknown): unknown => {
     if (this.#judge === undefined) return given;
+    const message = this.#judged(this.#judge, topic, given);
+    if (message === REFUSED) this.parts.core.counts.messages.misfits += 1;
+    return message;
+  };
+
+  #judged(judge: Judge, topic: string, given: unknown): unknown {
     try {
       const message = isShared(given) ? given : copyOf(given);
-      const judgement = this.#judge(topic, message);
+      const judgement = judge(topic, message);
       if (!judgement.fits) return REFUSED;
       if (judgement.value === message) return given;
       return forManyHere(Value.encode(judgement.value, this.parts.core.message, "message"));
@@ -173,29 +158,27 @@ export class NodePubSub implements PubSub {
   }
 }
 
-const REFUSED = Symbol("refused");
+interface SubscriptionOptions {
+  readonly aborts: AbortListeners;
+  readonly read: Subscriber["read"];
+  onEnd(subscription: TopicSubscription): void;
+}
 
-class TopicSubscription implements Subscription {
+class TopicSubscription implements Subscription, Subscriber {
   readonly topic: string;
   readonly process: LocalProcess;
   readonly isListener: boolean;
-  readonly #aborts: AbortListeners;
-  readonly #onEnd: (subscription: TopicSubscription) => void;
+  readonly read: Subscriber["read"];
+  readonly #options: SubscriptionOptions;
   #signal: AbortSignal | undefined;
   #hasEnded = false;
 
-  constructor(
-    topic: string,
-    process: LocalProcess,
-    isListener: boolean,
-    aborts: AbortListeners,
-    onEnd: (subscription: TopicSubscription) => void,
-  ) {
+  constructor(topic: string, process: LocalProcess, isListener: boolean, options: SubscriptionOptions) {
     this.topic = topic;
     this.process = process;
     this.isListener = isListener;
-    this.#aborts = aborts;
-    this.#onEnd = onEnd;
+    this.read = options.read;
+    this.#options = options;
   }
 
   begin(signal: AbortSignal | undefined): void {
@@ -205,15 +188,15 @@ class TopicSubscription implements Subscription {
       return;
     }
     this.#signal = signal;
-    if (signal !== undefined) this.#aborts.add(signal, this.unsubscribe);
+    if (signal !== undefined) this.#options.aborts.add(signal, this.unsubscribe);
   }
 
   readonly unsubscribe = (): void => {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    if (this.#signal !== undefined) this.#aborts.remove(this.#signal, this.unsubscribe);
+    if (this.#signal !== undefined) this.#options.aborts.remove(this.#signal, this.unsubscribe);
     this.process.offEnd(this.unsubscribe);
-    this.#onEnd(this);
+    this.#options.onEnd(this);
     if (this.isListener) this.process.exit();
   };
 

@@ -18,10 +18,16 @@ export class PresenceWatches {
   }
 
   open(group: string, signal: AbortSignal | undefined): WatchIterator<PresenceEvent> {
-    const topic = this.#byGroup.get(group) ?? this.#begin(group);
+    const known = this.#byGroup.get(group);
+    const topic = known ?? this.#begin(group);
     // Else what has changed at this moment would show in the first state, and once more in a diff.
     topic.flush();
-    return topic.hub.open(undefined, signal);
+    try {
+      return topic.hub.open(undefined, signal);
+    } catch (error) {
+      if (known === undefined) topic.onIdle();
+      throw error;
+    }
   }
 
   #begin(group: string): WatchedTopic {
@@ -40,11 +46,14 @@ export class PresenceWatches {
 
 class WatchedTopic implements Watcher<GroupEvent> {
   readonly hub: WatchHub<PresenceEvent>;
+  /** Nobody watches any more. */
+  readonly onIdle: () => void;
   readonly #core: NodeCore;
   readonly #table: PresenceTable;
   #isChanged = false;
 
   constructor(core: NodeCore, present: ReturnType<ScopeGroups["members"]>, onIdle: () => void) {
+    this.onIdle = onIdle;
     this.#core = core;
     this.#table = new PresenceTable(present.map(({ meta, pid }) => [pid, fromMemberMeta(meta)]));
     this.hub = new WatchHub<PresenceEvent>({

@@ -298,6 +298,18 @@ describe("watching", () => {
     expect(core.pump.steps).toBe(steps);
   });
 
+  test("that is refused leaves nothing behind", async () => {
+    const shells = new Shells("refused watches");
+    const a = await shells.start("a", { limits: { watches: 1 } });
+    const presence = createPresence(createPubSub(a));
+    presence.watch("room");
+    const hub = partsOf(a).scopes.get("default")?.groups.hub;
+    expect(() => presence.watch("hall")).toThrow(LimitExceededError);
+    expect(() => presence.watch("room")).toThrow(LimitExceededError);
+    expect(hub?.isWatched("presence:default:hall")).toBe(false);
+    expect(hub?.isWatched("presence:default:room")).toBe(true);
+  });
+
   test("that falls behind is given the state again", async () => {
     const shells = new Shells("behind");
     const a = await shells.start("a", { limits: { watchQueue: 3 } });
@@ -371,6 +383,29 @@ describe("hostile", () => {
     expect(onB.list("room")).toEqual({});
     expect(events).toEqual([{ kind: "state", presences: {} }]);
     expect(b.stats().bugs).toBe(0);
+  });
+
+  test("getters in metadata may end the process, or track another key", async () => {
+    const { shells, a, onA, onB } = await setUp("hostile getters");
+    const [first, second] = [a.spawn(), a.spawn()];
+    const ending = {
+      deep: {
+        get x() {
+          first.exit();
+          return 1;
+        },
+      },
+    };
+    expect(() => onA.track(first, "room", "ann", ending)).toThrow(NoSuchProcessError);
+    const tracking = {
+      get x() {
+        onA.track(second, "room", "other");
+        return 1;
+      },
+    };
+    onA.track(second, "room", "bob", tracking);
+    await shells.run(20);
+    expect(Object.keys(onB.list("room")).sort()).toEqual(["bob", "other"]);
   });
 
   test("function of an update may end the process, or untrack it", async () => {

@@ -295,6 +295,31 @@ test("there are bounds: subscriptions, and the processes that listeners are", as
   expect(a.stats().subscriptions).toBe(0);
 });
 
+test("who finds no room leaves nothing behind, and is served when there is some", async () => {
+  const shells = new Shells("no room");
+  const a = await shells.start("a", { limits: { processes: 2 } });
+  const [first, second] = [a.spawn(), a.spawn()];
+  const onA = createPubSub(a);
+  expect(() => onA.subscribe("x", first)).toThrow(/limits\.processes/);
+  expect(a.stats().subscriptions).toBe(0);
+  second.exit();
+  expect(() => onA.subscribe("x", () => 1)).toThrow(/limits\.processes/);
+  expect(a.stats().processes).toBe(1);
+  onA.subscribe("x", first);
+  expect(a.groups.list()).toEqual(["pubsub:default:x"]);
+  expect(a.stats().subscriptions).toBe(1);
+});
+
+test("pub-subs that come and go take nothing for good", async () => {
+  const { a } = await setUp("come and go");
+  for (let round = 0; round < 100; round += 1) {
+    const pubsub = createPubSub(a, { name: `n${round % 3}` });
+    const subscriptions = [pubsub.subscribe("x", () => 1), pubsub.subscribe("y", () => 1)];
+    for (const each of subscriptions) each.unsubscribe();
+  }
+  expect(a.stats()).toMatchObject({ processes: 0, subscriptions: 0, bugs: 0 });
+});
+
 describe("messages", () => {
   const Move = z.object({ x: z.number(), y: z.number().default(0) });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
+import { hostsOf } from "./hosts.ts";
 import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
 
 const NODES = ["talk-1", "talk-2", "talk-3"] as const;
@@ -89,13 +89,6 @@ function startSite(name: string, index: number, { busPort, host, port }: Options
       });
     });
   return { name, child, next };
-}
-
-/** Where visitors find what listens on this host. */
-function hostsOf(host: string): readonly string[] {
-  if (host !== "0.0.0.0" && host !== "::") return [host.includes(":") ? `[${host}]` : host];
-  const own = Object.values(networkInterfaces()).flat();
-  return own.flatMap((each) => (each?.family === "IPv4" ? [each.address] : []));
 }
 
 function whenGone(child: ChildProcess): Promise<void> {

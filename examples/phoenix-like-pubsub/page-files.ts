@@ -29,8 +29,8 @@ export function readPage(): ReadonlyMap<string, PageFile> {
 }
 
 /** The page loads nothing from elsewhere, and speaks to the nodes of its own host only. */
-function policyFor(ports: readonly number[]): string {
-  const nodes = ports.flatMap((port) => [`http://*:${port}`, `ws://*:${port}`]).join(" ");
+function policyFor(origins: readonly string[]): string {
+  const nodes = origins.flatMap((origin) => [origin, origin.replace("http:", "ws:")]).join(" ");
   return [
     "default-src 'none'",
     "script-src 'self'",
@@ -49,13 +49,18 @@ export interface SiteInfo {
   readonly ports: readonly number[];
 }
 
-/** Answers what the sockets leave over: the page, and what it has to know of the nodes. */
+/**
+ * Answers what the sockets leave over: the page, and what it has to know of the nodes.
+ *
+ * @param origins under which the nodes are found
+ */
 export function servePage(
   page: ReadonlyMap<string, PageFile>,
   site: SiteInfo,
+  origins: readonly string[],
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headers = {
-    "content-security-policy": policyFor(site.ports),
+    "content-security-policy": policyFor(origins),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import { embeddedBus, natsBus, startNode } from "rollcall";
 import { z } from "zod";
 import { defineSocket, refuse } from "./channels/index.ts";
+import { hostsOf } from "./hosts.ts";
 import { readPage, servePage } from "./page-files.ts";
 import { talk, type Visitor } from "./talk.ts";
 
@@ -23,6 +24,7 @@ const address = server.address();
 tell({ kind: "listening", port: typeof address === "object" ? address?.port : undefined });
 const ports = await told();
 
+const origins = hostsOf(host).flatMap((each) => ports.map((at) => `http://${each}:${at}`));
 const { NATS_URL } = process.env;
 await using node = await startNode({
   cluster: CLUSTER,
@@ -38,9 +40,9 @@ await using socket = defineSocket<Visitor>({
   },
   id: (visitor) => visitor.id,
   // A page of one node goes on at another, when its own is gone.
-  checkOrigin: (origin) => URL.canParse(origin) && ports.includes(Number(new URL(origin).port)),
+  checkOrigin: origins,
 });
-server.on("request", servePage(readPage(), { node: name, ports }));
+server.on("request", servePage(readPage(), { node: name, ports }, origins));
 socket.attach(server);
 tell({ kind: "ready" });
 

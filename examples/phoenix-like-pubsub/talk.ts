@@ -8,7 +8,12 @@ export const EMOJI = ["👏", "❤️", "😂", "🤯", "🤔"] as const;
 export type Visitor = { readonly id: string };
 
 /** Everything that a visitor can do. All of it comes from outside, and nothing else is taken. */
-const Name = z.string().trim().min(1).max(24);
+const Name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(24)
+  .refine((name) => name.isWellFormed(), "a lone surrogate");
 const Rating = z.number().min(0).max(10);
 const Joining = z.object({ name: Name, rating: Rating.nullable() });
 const Rate = z.object({ rating: Rating });

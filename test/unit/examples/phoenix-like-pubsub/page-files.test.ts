@@ -5,7 +5,9 @@ import { readPage, servePage } from "../../../../examples/phoenix-like-pubsub/pa
 
 let server: Server;
 beforeAll(async () => {
-  server = createServer(servePage(readPage(), { node: "talk-2", ports: [1, 2, 3] }));
+  server = createServer(
+    servePage(readPage(), { node: "talk-2", ports: [1, 2, 3] }, ["http://h:1", "http://h:2"]),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
 afterAll(() => new Promise((resolve) => server.close(resolve)));
@@ -31,7 +33,9 @@ test("the page, its parts and the official client are served, with a policy that
   const page = await ask("/?from=somewhere");
   expect(page).toMatchObject({ status: 200, headers: { "content-type": "text/html; charset=utf-8" } });
   expect(page.headers).toMatchObject({
-    "content-security-policy": expect.stringMatching(/^default-src 'none'; script-src 'self'/),
+    "content-security-policy": expect.stringMatching(
+      /^default-src 'none'; script-src 'self'.*; connect-src 'self' http:\/\/h:1 ws:\/\/h:1 http:\/\/h:2 ws:\/\/h:2; /,
+    ),
     "x-content-type-options": "nosniff",
   });
   const parts = [...page.body.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, part = ""]) => `/${part}`);

@@ -39,6 +39,7 @@ test.each([
   7,
   {},
   { name: "", rating: 1 },
+  { name: "\ud800", rating: 1 },
   { name: "x".repeat(25), rating: 1 },
   { name: "Ann", rating: 11 },
 ])("nobody joins with %j", (payload) => {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import type {
   ClusterNode,
   Lease,
@@ -19,6 +20,10 @@ export interface Holding {
   readonly fromMs: number;
   readonly toMs: number;
 }
+
+export type StrictQuestion =
+  | readonly ["register", name: string, options: Omit<StrictRegisterOptions, "signal">]
+  | readonly ["lookup", name: string, options: WaitingOptions];
 
 export interface Written {
   /** When the handler began. */
@@ -69,6 +74,24 @@ export class StrictCommands {
 
   strictLookup(name: string, options?: WaitingOptions): Promise<StrictHolder | undefined> {
     return this.#node.strictNames.lookup(name, options);
+  }
+
+  /**
+   * Rejects as the question does, or says that it was late: that nothing had come when a timer of this process rang. By the clock of the
+   * process that waits, as a busy machine holds up both.
+   */
+  async strictWithin(withinMs: number, ask: StrictQuestion): Promise<unknown> {
+    const isOver = new AbortController();
+    const late = pause(withinMs, "late", { signal: isOver.signal });
+    const [kind, name, options] = ask;
+    const answer =
+      kind === "register" ? this.strictRegister(name, undefined, options) : this.strictLookup(name, options);
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      late.catch(() => {});
+      isOver.abort();
+    }
   }
 
   /** In this order: asking whether it is held makes sure that the signal is aborted if not. */

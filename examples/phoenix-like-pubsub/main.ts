@@ -1,7 +1,6 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { hostsOf } from "./hosts.ts";
-import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
+import { commandFor, type Options, readOptions, USAGE, UsageError } from "./options.ts";
+import { SiteChild } from "./site-child.ts";
 
 const NODES = ["talk-1", "talk-2", "talk-3"] as const;
 
@@ -10,16 +9,10 @@ const FAILED = 1;
 const MISUSED = 2;
 const INTERRUPTED = 130;
 
-/** How long a node may take to leave in good order. */
-const END_MS = 5_000;
-
-const SITE = fileURLToPath(new URL("./site.ts", import.meta.url));
-
-interface Site {
-  readonly name: string;
-  readonly child: ChildProcess;
-  /** What it says next, of this kind. Rejects if it ends before. */
-  next(kind: "listening" | "ready"): Promise<{ readonly port?: number }>;
+interface Started {
+  readonly site: SiteChild;
+  /** Which one, from 1. */
+  readonly number: number;
 }
 
 async function main(): Promise<number> {
@@ -28,86 +21,66 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  const interruption = new AbortController();
   const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(INTERRUPTED));
+    interruption.signal.addEventListener("abort", () => resolve(INTERRUPTED));
   });
-  const sites = NODES.map((name, index) => startSite(name, index, options));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+  const { only, port } = options;
+  const numbers = only === undefined ? NODES.map((_name, index) => index + 1) : [only];
+  const started = numbers.map((number) => ({
+    number,
+    site: new SiteChild(`talk-${number}`, port === 0 ? 0 : port + number - 1, options),
+  }));
   try {
-    return await Promise.race([interrupted, run(sites, options)]);
+    return await Promise.race([interrupted, run(started, options, interruption.signal)]);
   } finally {
-    await Promise.all(sites.map(ended));
+    await Promise.all(started.map(({ site }) => site[Symbol.asyncDispose]()));
   }
 }
 
-/** Until the last of them is gone. */
-async function run(sites: readonly Site[], { host }: Options): Promise<number> {
-  const gone = sites.map(({ child }) => whenGone(child));
-  const heard = await Promise.all(sites.map((site) => site.next("listening")));
-  const ports = heard.map(({ port }) => port);
-  const ready = sites.map((site) => site.next("ready"));
-  for (const { child } of sites) child.send({ ports });
-  await Promise.all(ready);
-  console.log("Rate the talk, on any of these:\n");
-  for (const [index, { child, name }] of sites.entries()) {
-    const urls = hostsOf(host).map((each) => `http://${each}:${ports[index]}`);
-    console.log(`  ${name}   ${urls.join("   ")}   (process ${child.pid})`);
-  }
-  console.log("\nOpen two of them. Then end one of these processes: kill -9 …   Ctrl-C ends all.");
-  for (const [index, { name }] of sites.entries()) {
-    void gone[index]?.then(() => console.log(`${name} is gone; its visitors go to the others`));
-  }
+/**
+ * Until the last of them is gone.
+ *
+ * @param interruption from then on nobody has to be told who goes
+ */
+async function run(
+  started: readonly Started[],
+  options: Options,
+  interruption: AbortSignal,
+): Promise<number> {
+  const got = await Promise.all(started.map(({ site }) => site.listening()));
+  // One alone knows where the others are: in a row.
+  const ports = options.only === undefined ? got : NODES.map((_name, index) => options.port + index);
+  await Promise.all(started.map(({ site }) => site.begin(ports)));
+  console.log(invitation(started, ports, options));
+  let left = started.length;
+  const gone = started.map(async ({ number, site }) => {
+    await site.gone;
+    left -= 1;
+    if (interruption.aborted) return;
+    const others = left === 0 ? "it was the last that was started here" : "its visitors go to the others";
+    const again = commandFor(options, number);
+    console.log(`${site.name} is gone; ${others}${again === undefined ? "" : `. Start it again: ${again}`}`);
+  });
   await Promise.all(gone);
   return FAILED;
 }
 
-function startSite(name: string, index: number, { busPort, host, port }: Options): Site {
-  const words = [name, host, `${port === 0 ? 0 : port + index}`, `${busPort}`];
-  const child = fork(SITE, words, {
-    execArgv: process.execArgv,
-    stdio: ["ignore", "inherit", "pipe", "ipc"],
+function invitation(started: readonly Started[], ports: readonly number[], options: Options): string {
+  const lines = started.map(({ number, site }) => {
+    const urls = hostsOf(options.host).map((host) => `http://${host}:${ports[number - 1]}`);
+    return `  ${site.name}   ${urls.join("   ")}   (process ${site.pid})`;
   });
-  let complaint = "";
-  child.stderr?.on("data", (data: Buffer) => {
-    process.stderr.write(data);
-    complaint = (complaint + data.toString()).slice(-2_000);
-  });
-  const next = (kind: string): Promise<{ readonly port?: number }> =>
-    new Promise((resolve, reject) => {
-      const hear = (word: { readonly kind: string; readonly port?: number }): void => {
-        if (word.kind !== kind) return;
-        child.off("message", hear);
-        resolve(word);
-      };
-      child.on("message", hear);
-      child.once("exit", () => {
-        const isTaken = complaint.includes("EADDRINUSE");
-        reject(
-          new Error(
-            isTaken ? `port ${port + index} is taken: give others with --port` : `${name} could not start`,
-          ),
-        );
-      });
-    });
-  return { name, child, next };
-}
-
-function whenGone(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve();
-    else child.once("exit", () => resolve());
-  });
-}
-
-/** It says goodbye to the cluster first, unless that takes too long. */
-async function ended({ child, name }: Site): Promise<void> {
-  const gone = whenGone(child);
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => {
-    console.error(`${name} did not end in time, and was killed`);
-    child.kill("SIGKILL");
-  }, END_MS);
-  await gone;
-  clearTimeout(timer);
+  const head = ["Rate the talk, on any of these:", "", ...lines, ""];
+  if (options.only !== undefined) return [...head, "It has joined the others. Ctrl-C ends it."].join("\n");
+  const again = commandFor(options, NODES.length - 1);
+  return [
+    ...head,
+    "Open two of them. Then end one of these processes: kill -9 …",
+    ...(again === undefined ? [] : [`Start it again, say the second: ${again}`]),
+    "Ctrl-C ends all.",
+  ].join("\n");
 }
 
 main().then(

@@ -24,6 +24,8 @@ export function readPage(): ReadonlyMap<string, PageFile> {
     ["/style.css", own("style.css", CSS)],
     ["/talk.js", own("talk.js", SCRIPT)],
     ["/view.js", own("view.js", SCRIPT)],
+    ["/latest.js", own("latest.js", SCRIPT)],
+    ["/visitor.js", own("visitor.js", SCRIPT)],
     ["/phoenix.mjs", { type: SCRIPT, body: readFileSync(client) }],
   ]);
 }
@@ -47,20 +49,17 @@ export interface SiteInfo {
   readonly node: string;
   /** Of all nodes, this one's included. */
   readonly ports: readonly number[];
+  /** Under which the nodes are found: no others may connect. */
+  readonly origins: readonly string[];
 }
 
-/**
- * Answers what the sockets leave over: the page, and what it has to know of the nodes.
- *
- * @param origins under which the nodes are found
- */
+/** Answers what the sockets leave over: the page, and what it has to know of the nodes. */
 export function servePage(
   page: ReadonlyMap<string, PageFile>,
   site: SiteInfo,
-  origins: readonly string[],
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headers = {
-    "content-security-policy": policyFor(origins),
+    "content-security-policy": policyFor(site.origins),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { type Allowance, Bucket } from "./bucket.ts";
 import { type Channel, type ChannelContext, ok, refuse } from "./channels/index.ts";
+import { VisitorName } from "./visitor-name.ts";
 
 /** What the audience can send up. */
 export const EMOJI = ["👏", "❤️", "😂", "🤯", "🤔"] as const;
@@ -8,80 +10,98 @@ export const EMOJI = ["👏", "❤️", "😂", "🤯", "🤔"] as const;
 export type Visitor = { readonly id: string };
 
 /** Everything that a visitor can do. All of it comes from outside, and nothing else is taken. */
-const Name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(24)
-  .refine((name) => name.isWellFormed(), "a lone surrogate");
 const Rating = z.number().min(0).max(10);
-const Joining = z.object({ name: Name, rating: Rating.nullable() });
+const Joining = z.object({ name: VisitorName, rating: Rating.nullable() });
 const Rate = z.object({ rating: Rating });
-const Rename = z.object({ name: Name });
+const Rename = z.object({ name: VisitorName });
 const Emoji = z.object({ emoji: z.enum(EMOJI) });
 
-/** Emoji that one visitor may send in a row, and how long it takes until there is room for one more. */
-const BURST = 12;
-const REFILL_MS = 150;
+/** How much of it one visitor can do: everybody else is told of each. */
+export const ALLOWANCES = {
+  // The page says where its slider stands at most ten times a second, for as long as it is moved.
+  rate: { burst: 20, refillMs: 80 },
+  rename: { burst: 5, refillMs: 1_000 },
+  emoji: { burst: 12, refillMs: 150 },
+} as const satisfies Record<string, Allowance>;
+
+type Input = keyof typeof ALLOWANCES;
+type Buckets = Readonly<Record<Input, Bucket>>;
+
+/** The page knows this reason. */
+export const SLOW_DOWN = "slow down";
 
 /**
  * One talk. Who is there, under which name and with which rating, is presence: so it is the same on all nodes, the average is
  * whatever the ratings of those who are there come to, and what a visitor said goes with it. The server keeps nothing besides.
+ *
+ * @param nowMs any clock that does not go back, in milliseconds
  */
-export const talk: Channel<Visitor> = {
-  presence: true,
+export function talkChannel(nowMs: () => number): Channel<Visitor> {
+  const buckets = new WeakMap<object, Buckets>();
+  const mayDo = (input: Input, { process }: ChannelContext<Visitor>): boolean =>
+    buckets.get(process)?.[input].take(nowMs()) === true;
+  return {
+    presence: true,
 
-  join(payload, context) {
-    const joining = Joining.safeParse(payload);
-    if (!joining.success) return refuse(z.prettifyError(joining.error));
-    const { name, rating } = joining.data;
-    buckets.set(context.process, new Bucket());
-    context.presence.track(context.assigns.id, { name, rating, node: context.node.name });
-    return ok({ node: context.node.name });
-  },
+    join(payload, context) {
+      const joining = Joining.safeParse(payload);
+      if (!joining.success) return refuse(reasonOf(joining.error));
+      const { name, rating } = joining.data;
+      const now = nowMs();
+      buckets.set(context.process, {
+        rate: new Bucket(ALLOWANCES.rate, now),
+        rename: new Bucket(ALLOWANCES.rename, now),
+        emoji: new Bucket(ALLOWANCES.emoji, now),
+      });
+      const node = context.node.name;
+      context.presence.track(context.assigns.id, { name, rating, node, revision: nextRevision(context) });
+      return ok({ node, name });
+    },
 
-  handleIn(event, payload, context) {
-    switch (event) {
-      case "rate": {
-        const rate = Rate.safeParse(payload);
-        return rate.success ? update(context, rate.data) : refuse(z.prettifyError(rate.error));
+    handleIn(event, payload, context) {
+      switch (event) {
+        case "rate": {
+          const rate = Rate.safeParse(payload);
+          if (!rate.success) return refuse(reasonOf(rate.error));
+          if (!mayDo("rate", context)) return refuse(SLOW_DOWN);
+          return update(context, rate.data);
+        }
+        case "rename": {
+          const rename = Rename.safeParse(payload);
+          if (!rename.success) return refuse(reasonOf(rename.error));
+          if (!mayDo("rename", context)) return refuse(SLOW_DOWN);
+          return update(context, rename.data);
+        }
+        case "emoji": {
+          const emoji = Emoji.safeParse(payload);
+          if (!emoji.success) return refuse(reasonOf(emoji.error));
+          if (!mayDo("emoji", context)) return refuse(SLOW_DOWN);
+          context.broadcast("emoji", { emoji: emoji.data.emoji, from: context.assigns.id });
+          return ok();
+        }
+        default:
+          return refuse(`there is no ${event}`);
       }
-      case "rename": {
-        const rename = Rename.safeParse(payload);
-        return rename.success ? update(context, rename.data) : refuse(z.prettifyError(rename.error));
-      }
-      case "emoji": {
-        const emoji = Emoji.safeParse(payload);
-        if (!emoji.success) return refuse(z.prettifyError(emoji.error));
-        if (buckets.get(context.process)?.take() !== true) return refuse("slow down");
-        context.broadcast("emoji", { emoji: emoji.data.emoji, from: context.assigns.id });
-        return ok();
-      }
-      default:
-        return refuse(`there is no ${event}`);
-    }
-  },
-};
-
-function update({ assigns, presence }: ChannelContext<Visitor>, change: object) {
-  presence.update(assigns.id, (meta) => ({ ...meta, ...change }));
-  return ok();
+    },
+  };
 }
 
-const buckets = new WeakMap<object, Bucket>();
+function update(context: ChannelContext<Visitor>, change: object) {
+  const revision = nextRevision(context);
+  context.presence.update(context.assigns.id, (meta) => ({ ...meta, ...change, revision }));
+  return ok(change);
+}
 
-/** So many at once, and then one now and then. */
-class Bucket {
-  #left = BURST;
-  #atMs = performance.now();
+/**
+ * One visitor may be there twice: in two tabs, or where they were and where they have moved to. Which of the two spoke last, no
+ * order of processes and no two clocks can tell; so each statement says that it comes after all that its node knows of.
+ */
+function nextRevision({ assigns, presence }: ChannelContext<Visitor>): number {
+  const known = presence.getByKey(assigns.id).map(({ revision }) => revision);
+  return 1 + Math.max(0, ...known.filter((revision) => typeof revision === "number"));
+}
 
-  take(): boolean {
-    const nowMs = performance.now();
-    const gained = Math.floor((nowMs - this.#atMs) / REFILL_MS);
-    this.#left = Math.min(BURST, this.#left + gained);
-    this.#atMs += gained * REFILL_MS;
-    if (this.#left === 0) return false;
-    this.#left -= 1;
-    return true;
-  }
+/** The first thing that is wrong, and with what. The page tells its visitor. */
+function reasonOf({ issues: [issue] }: z.ZodError) {
+  return { reason: issue?.message ?? "something else", field: issue?.path[0] };
 }

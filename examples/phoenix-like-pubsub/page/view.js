@@ -5,6 +5,7 @@
 const EMOJI = ["👏", "❤️", "😂", "🤯", "🤔"];
 /** In the air at once: a full house sends more than anybody can see. */
 const MOST_FLYING = 60;
+const HINT_MS = 4_000;
 
 const element = (id) => document.getElementById(id);
 
@@ -40,26 +41,69 @@ export function showSelf({ name, rating }) {
   showOwnRating(rating);
 }
 
+/** They are at it just now: what they type is not to be taken from them. */
+export function isNaming() {
+  return document.activeElement === element("name");
+}
+
 function showOwnRating(rating) {
   element("rating-text").textContent = rating.toFixed(1);
 }
 
-/** @param state `connecting`, `connected` or `moving` */
-export function showStatus(state, text, node) {
+/** @param state `connecting`, `connected`, `moving` or `lost` */
+export function showStatus(state, text) {
   element("status").dataset.state = state;
-  element("status-text").textContent = text;
-  if (node !== undefined) element("node").textContent = node;
+  const shown = element("status-text");
+  // What has not changed is not read out again.
+  if (shown.textContent !== text) shown.textContent = text;
 }
 
-export function showNodes(sites, own) {
-  const links = sites.map(({ name, url }) => {
-    const link = document.createElement("a");
-    link.href = url;
-    link.textContent = name;
-    if (url === own) link.setAttribute("aria-current", "true");
-    return link;
-  });
-  element("nodes").replaceChildren(...links);
+/** Something went otherwise than the visitor meant. It goes by itself. */
+export function showHint(text) {
+  const hint = element("hint");
+  hint.textContent = text;
+  clearTimeout(hintTimer);
+  hintTimer = setTimeout(() => {
+    hint.textContent = "";
+  }, HINT_MS);
+}
+let hintTimer;
+
+/**
+ * @param sites all that there may be: `{ name, url }`
+ * @param own the name of the one that the page is at
+ * @param present the names of those that are up. Undefined: it is not known
+ */
+export function showNodes(sites, { own, present }) {
+  const nodes = element("nodes");
+  // They stay, and change: else who is at one by keyboard would lose their place.
+  while (nodes.childElementCount < sites.length) nodes.append(nodeLink());
+  for (const [index, { name, url }] of sites.entries()) {
+    const link = nodes.children[index];
+    const state = name === own ? "here" : stateOf(present?.includes(name));
+    link.dataset.state = state;
+    link.firstElementChild.textContent = name;
+    link.lastElementChild.textContent = STATES[state];
+    // What is not there is no place to go to.
+    if (state === "gone") link.removeAttribute("href");
+    else link.href = url;
+    if (state === "here") link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  element("node").textContent = own ?? "none";
+}
+
+const STATES = { here: "you are here", reachable: "reachable", gone: "gone", unknown: "" };
+
+function stateOf(isPresent) {
+  if (isPresent === undefined) return "unknown";
+  return isPresent ? "reachable" : "gone";
+}
+
+function nodeLink() {
+  const link = document.createElement("a");
+  link.append(part("span", "", ""), part("small", "", ""));
+  return link;
 }
 
 /** @param people `{ id, name, rating, node }`, in the order in which they are to stand */
@@ -80,10 +124,11 @@ function lineOf({ id, name, node, rating }, isOwn) {
   const line = document.createElement("li");
   line.dataset.id = id;
   const face = part("span", "face", [...name][0]?.toUpperCase() ?? "?");
-  face.style.background = `hsl(${hueOf(id)} 55% 45%)`;
+  face.style.setProperty("--hue", String(hueOf(id)));
   face.setAttribute("aria-hidden", "true");
-  const who = part("span", "who", isOwn ? `${name} (you)` : name);
-  who.append(part("small", "", node));
+  const who = part("span", "who", "");
+  // Whatever direction a name is written in, what stands beside it stays in its place.
+  who.append(part("bdi", "", name), isOwn ? " (you)" : "", part("small", "", node));
   line.append(face, who, part("span", "rated", rating === null ? "" : rating.toFixed(1)));
   return line;
 }

@@ -62,59 +62,130 @@ export function isFields(value: unknown): value is object {
 type Entries = readonly PresenceEntry[];
 const NONE: Entries = [];
 
-/** Who is present in one topic, and what has changed since somebody looked. */
-export class PresenceTable {
-  readonly #byPid: Map<Pid, Entries>;
-  /** Of those who have changed: what they said before. */
-  readonly #before = new Map<Pid, Entries>();
+/** What one process says in a topic, as whoever keeps it needs it. */
+export class Said {
+  /** To find and to compare by. Readers are given what `read` gives. */
+  readonly entries: Entries;
+  readonly #member: { readonly meta: unknown } | undefined;
 
-  constructor(present: Iterable<readonly [Pid, Entries]> = []) {
-    this.#byPid = new Map(present);
+  /** @param member as groups give it: what of its metadata cannot be made read-only, each look at them gives a copy of */
+  constructor(member: { readonly meta: unknown }) {
+    const { meta } = member;
+    this.entries = fromMemberMeta(meta);
+    this.#member = member.meta === meta ? undefined : member;
   }
 
-  /** @param entries empty: it is not present any more */
-  set(pid: Pid, entries: Entries): void {
-    const known = this.#byPid.get(pid) ?? NONE;
-    if (!this.#before.has(pid)) this.#before.set(pid, known);
-    if (entries.length === 0) this.#byPid.delete(pid);
-    else this.#byPid.set(pid, entries);
-  }
-
-  /** Undefined: it came to nothing. */
-  takeDiff(): { readonly joins: Presences; readonly leaves: Presences } | undefined {
-    const joins: [Pid, Entries][] = [];
-    const leaves: [Pid, Entries][] = [];
-    for (const [pid, before] of this.#before) {
-      const now = this.#byPid.get(pid) ?? NONE;
-      joins.push([pid, without(now, before)]);
-      leaves.push([pid, without(before, now)]);
-    }
-    this.#before.clear();
-    const isEmpty = [...joins, ...leaves].every(([, entries]) => entries.length === 0);
-    return isEmpty ? undefined : { joins: presencesOf(joins), leaves: presencesOf(leaves) };
-  }
-
-  get presences(): Presences {
-    return presencesOf(this.#byPid);
+  /** A reader's own, as far as readers could change it. */
+  read(): Entries {
+    return this.#member === undefined ? this.entries : fromMemberMeta(this.#member.meta);
   }
 }
 
-/** By key, and under one key by process: the same on all nodes. */
-export function presencesOf(present: Iterable<readonly [Pid, Entries]>): Presences {
-  const byKey = new Map<string, { readonly metas: PresenceMeta[] }>();
-  for (const [, entries] of [...present].sort(([left], [right]) => compareText(left, right))) {
+/** Who is present in one topic. A key costs what it has, however many others there are. */
+export class PresenceTable {
+  readonly #byPid = new Map<Pid, Said>();
+  /** Most keys are those of one process, which needs no Set. */
+  readonly #byKey = new Map<string, Pid | Set<Pid>>();
+  /** Undefined: to be sorted again. */
+  #inOrder: readonly Pid[] | undefined;
+
+  get isEmpty(): boolean {
+    return this.#byPid.size === 0;
+  }
+
+  get presences(): Presences {
+    this.#inOrder ??= [...this.#byPid.keys()].sort(compareText);
+    return byKey(this.#inOrder.map((pid) => this.of(pid)?.read() ?? NONE));
+  }
+
+  of(pid: Pid): Said | undefined {
+    return this.#byPid.get(pid);
+  }
+
+  /** By process: the same on all nodes. */
+  metasOf(key: string): readonly PresenceMeta[] {
+    const pids = this.#byKey.get(key) ?? [];
+    const inOrder = typeof pids === "string" ? [pids] : [...pids].sort(compareText);
+    return inOrder.flatMap((pid) => {
+      const entries = this.of(pid)?.read() ?? NONE;
+      return entries.filter((entry) => entry.key === key).map(({ meta }) => meta);
+    });
+  }
+
+  /**
+   * @param said with no entries, or undefined: it is not present any more
+   * @returns what it said before
+   */
+  set(pid: Pid, said: Said | undefined): Said | undefined {
+    const before = this.#byPid.get(pid);
+    for (const { key } of before?.entries ?? NONE) this.#removeKey(key, pid);
+    const isThere = said !== undefined && said.entries.length > 0;
+    if (isThere) this.#byPid.set(pid, said);
+    else this.#byPid.delete(pid);
+    if (isThere !== (before !== undefined)) this.#inOrder = undefined;
+    for (const { key } of said?.entries ?? NONE) this.#addKey(key, pid);
+    return before;
+  }
+
+  #addKey(key: string, pid: Pid): void {
+    const pids = this.#byKey.get(key);
+    if (pids === undefined) this.#byKey.set(key, pid);
+    else if (typeof pids !== "string") pids.add(pid);
+    else if (pids !== pid) this.#byKey.set(key, new Set([pids, pid]));
+  }
+
+  #removeKey(key: string, pid: Pid): void {
+    const pids = this.#byKey.get(key);
+    if (pids === undefined) return;
+    if (typeof pids !== "string") {
+      pids.delete(pid);
+      if (pids.size > 0) return;
+    }
+    this.#byKey.delete(key);
+  }
+}
+
+/** What has changed in a table since somebody looked. */
+export class PresenceChanges {
+  /** Of those who have changed: what they said before. */
+  readonly #before = new Map<Pid, Said | undefined>();
+
+  get isEmpty(): boolean {
+    return this.#before.size === 0;
+  }
+
+  note(pid: Pid, before: Said | undefined): void {
+    if (!this.#before.has(pid)) this.#before.set(pid, before);
+  }
+
+  /** Undefined: it came to nothing. */
+  take(table: PresenceTable): { readonly joins: Presences; readonly leaves: Presences } | undefined {
+    const changed = [...this.#before].sort(([left], [right]) => compareText(left, right));
+    this.#before.clear();
+    const joins = changed.map(([pid, before]) => without(table.of(pid), before));
+    const leaves = changed.map(([pid, before]) => without(before, table.of(pid)));
+    const isEmpty = [...joins, ...leaves].every((entries) => entries.length === 0);
+    return isEmpty ? undefined : { joins: byKey(joins), leaves: byKey(leaves) };
+  }
+}
+
+/** @param inOrder what each process says, in the order in which their metas are to stand under one key */
+function byKey(inOrder: readonly Entries[]): Presences {
+  const found = new Map<string, { readonly metas: PresenceMeta[] }>();
+  for (const entries of inOrder) {
     for (const { key, meta } of entries) {
-      const known = byKey.get(key);
-      if (known === undefined) byKey.set(key, { metas: [meta] });
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { metas: [meta] });
       else known.metas.push(meta);
     }
   }
   // Defines its own properties, whatever the keys are called.
-  return Object.fromEntries(byKey);
+  return Object.fromEntries(found);
 }
 
-function without(entries: Entries, others: Entries): Entries {
-  if (others.length === 0) return entries;
-  const refs = new Set(others.map(({ meta }) => meta.phx_ref));
-  return entries.filter(({ meta }) => !refs.has(meta.phx_ref));
+function without(said: Said | undefined, others: Said | undefined): Entries {
+  if (said === undefined) return NONE;
+  if (others === undefined) return said.read();
+  const refs = new Set(others.entries.map(({ meta }) => meta.phx_ref));
+  return said.read().filter(({ meta }) => !refs.has(meta.phx_ref));
 }

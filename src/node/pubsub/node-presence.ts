@@ -11,7 +11,6 @@ import {
   type PresenceEvent,
   type PresenceMeta,
   type Presences,
-  presencesOf,
   toMemberMeta,
 } from "../../pubsub/presence.ts";
 import { checkSignal, toPid } from "../arguments.ts";
@@ -20,12 +19,12 @@ import type { NodeParts } from "../parts.ts";
 import type { ScopeGroups } from "../scope-groups.ts";
 import { DEFAULT_SCOPE } from "../scope-set.ts";
 import type { PidLike, WatchIterator, WatchOptions } from "../types.ts";
-import { PresenceWatches } from "./presence-watches.ts";
+import { PresenceTables } from "./presence-tables.ts";
 import type { Presence } from "./types.ts";
 
-/** What a process of this node says in one topic. */
+/** What a process of this node says, by group: as its metadata there are. */
 interface Own {
-  readonly entries: readonly PresenceEntry[];
+  readonly byGroup: Map<string, Value>;
   /** Called when it ends. */
   readonly forget: () => void;
 }
@@ -36,18 +35,15 @@ const AN_OBJECT = "an object";
 /** The presences of one pub-sub on one node: members of groups, whose metadata tell the keys. */
 export class NodePresence implements Presence {
   readonly #parts: NodeParts;
-  readonly #groups: ScopeGroups;
   readonly #prefix: string;
-  readonly #watches: PresenceWatches;
-  /** What the processes of this node say, by group. */
-  readonly #own = new Map<string, Map<Pid, Own>>();
+  readonly #tables: PresenceTables;
+  readonly #own = new Map<Pid, Own>();
   #refs = 0;
 
   constructor(parts: NodeParts, groups: ScopeGroups, name: string) {
     this.#parts = parts;
-    this.#groups = groups;
     this.#prefix = presenceGroups(name);
-    this.#watches = new PresenceWatches(parts.core, groups);
+    this.#tables = new PresenceTables(parts.core, groups);
   }
 
   track(pid: PidLike, topic: string, key: string, meta: object = {}): PresenceMeta {
@@ -93,25 +89,25 @@ export class NodePresence implements Presence {
     const group = topic === undefined ? undefined : this.#groupOf(topic);
     if (key !== undefined) checkKey(key);
     const given = toPid(pid);
-    for (const each of group === undefined ? [...this.#own.keys()] : [group]) this.#forget(each, given, key);
+    const groups = group === undefined ? [...(this.#own.get(given)?.byGroup.keys() ?? [])] : [group];
+    for (const each of groups) this.#forget(each, given, key);
   }
 
   list(topic: string): Presences {
     this.#parts.core.checkOpen();
-    const members = this.#groups.members(this.#groupOf(topic));
-    return presencesOf(members.map(({ meta, pid }) => [pid, fromMemberMeta(meta)] as const));
+    return this.#tables.read(this.#groupOf(topic))?.presences ?? {};
   }
 
   getByKey(topic: string, key: string): readonly PresenceMeta[] {
+    this.#parts.core.checkOpen();
     checkKey(key);
-    const presences = this.list(topic);
-    return Object.hasOwn(presences, key) ? (presences[key]?.metas ?? []) : [];
+    return this.#tables.read(this.#groupOf(topic))?.metasOf(key) ?? [];
   }
 
   watch(topic: string, options?: WatchOptions): WatchIterator<PresenceEvent> {
     this.#parts.core.checkOpen();
     const signal = checkSignal(checkOptions(options, "watch")?.signal);
-    return this.#watches.open(this.#groupOf(topic), signal);
+    return this.#tables.watch(this.#groupOf(topic), signal);
   }
 
   #copyOf(meta: unknown): object {
@@ -127,8 +123,9 @@ export class NodePresence implements Presence {
     return `${incarnationOf(this.#parts.core.self)}.${this.#refs.toString(36)}`;
   }
 
+  /** A copy: what the user was given of an earlier one may have been changed since. */
   #entriesOf(group: string, pid: Pid): readonly PresenceEntry[] {
-    return this.#own.get(group)?.get(pid)?.entries ?? [];
+    return fromMemberMeta(this.#own.get(pid)?.byGroup.get(group)?.get());
   }
 
   #forget(group: string, pid: Pid, key: string | undefined): void {
@@ -145,35 +142,35 @@ export class NodePresence implements Presence {
 
   /** What is told of this key now, which is what others read of it: a copy. */
   #say(group: string, pid: Pid, entries: readonly PresenceEntry[], key: string): PresenceMeta {
-    const said = find(this.#tell(group, pid, entries), key);
+    this.#tell(group, pid, entries);
+    const said = find(this.#entriesOf(group, pid), key);
     if (said === undefined) throw new InvalidArgumentError("meta", undefined, AN_OBJECT);
     return said.meta;
   }
 
-  #tell(group: string, pid: Pid, entries: readonly PresenceEntry[]): readonly PresenceEntry[] {
-    const { metadata, processes, pump } = this.#parts.core;
+  #tell(group: string, pid: Pid, entries: readonly PresenceEntry[]): void {
+    const { metadata, pump } = this.#parts.core;
     const meta = Value.encode(toMemberMeta(entries), metadata, "meta");
-    const told = fromMemberMeta(meta.get());
-    const own = this.#own.get(group) ?? new Map<Pid, Own>();
-    const known = own.get(pid);
-    const forget = known?.forget ?? (() => this.#drop(group, pid));
-    this.#own.set(group, own.set(pid, { entries: told, forget }));
-    if (known === undefined) {
-      processes.find(pid)?.onEnd(forget);
-      pump.feed({ kind: "join", scope: DEFAULT_SCOPE, group, pids: [pid], meta });
-    } else {
-      pump.feed({ kind: "updateMember", scope: DEFAULT_SCOPE, group, pid, meta });
-    }
-    return told;
+    const { byGroup } = this.#own.get(pid) ?? this.#begin(pid);
+    const isKnown = byGroup.has(group);
+    byGroup.set(group, meta);
+    if (isKnown) pump.feed({ kind: "updateMember", scope: DEFAULT_SCOPE, group, pid, meta });
+    else pump.feed({ kind: "join", scope: DEFAULT_SCOPE, group, pids: [pid], meta });
+  }
+
+  #begin(pid: Pid): Own {
+    const own: Own = { byGroup: new Map(), forget: () => this.#own.delete(pid) };
+    this.#own.set(pid, own);
+    this.#parts.core.processes.find(pid)?.onEnd(own.forget);
+    return own;
   }
 
   #drop(group: string, pid: Pid): void {
-    const own = this.#own.get(group);
-    const known = own?.get(pid);
-    if (own === undefined || known === undefined) return;
-    this.#parts.core.processes.find(pid)?.offEnd(known.forget);
-    own.delete(pid);
-    if (own.size === 0) this.#own.delete(group);
+    const own = this.#own.get(pid);
+    own?.byGroup.delete(group);
+    if (own === undefined || own.byGroup.size > 0) return;
+    this.#parts.core.processes.find(pid)?.offEnd(own.forget);
+    this.#own.delete(pid);
   }
 }
 

@@ -1,0 +1,131 @@
+import type { GroupEvent } from "../../groups/types.ts";
+import type { RollcallError } from "../../kernel/errors.ts";
+import { PresenceChanges, type PresenceEvent, PresenceTable, Said } from "../../pubsub/presence.ts";
+import type { NodeCore } from "../core.ts";
+import type { ScopeGroups } from "../scope-groups.ts";
+import type { WatchIterator } from "../types.ts";
+import { type Watcher, WatchHub } from "../watch-hub.ts";
+
+/**
+ * Of how many topics that nobody watches the table is kept, those that were read last. Each takes about as much again as the
+ * members of the topic's group; who reads more topics than these in turn has each built anew, at the cost of all its members.
+ */
+export const KEPT_TABLES = 1_000;
+
+/** The tables of topics that somebody watches or has read: all who do so share one, however many they are. */
+export class PresenceTables {
+  readonly #core: NodeCore;
+  readonly #groups: ScopeGroups;
+  readonly #byGroup = new Map<string, TopicTable>();
+  /** Those that nobody watches, the one that was read last at the end. */
+  readonly #unwatched = new Set<string>();
+
+  constructor(core: NodeCore, groups: ScopeGroups) {
+    this.#core = core;
+    this.#groups = groups;
+  }
+
+  /** Undefined: nobody is there. */
+  read(group: string): PresenceTable | undefined {
+    const known = this.#byGroup.get(group);
+    if (known === undefined && this.#groups.count(group) === 0) return undefined;
+    const topic = known ?? this.#begin(group);
+    if (!topic.isWatched) this.#keep(group, topic);
+    return topic.table;
+  }
+
+  watch(group: string, signal: AbortSignal | undefined): WatchIterator<PresenceEvent> {
+    const topic = this.#byGroup.get(group) ?? this.#begin(group);
+    // Else what has changed at this moment would show in the first state, and once more in a diff.
+    topic.flush();
+    try {
+      return topic.hub.open(undefined, signal);
+    } catch (error) {
+      if (!topic.isWatched) this.#keep(group, topic);
+      throw error;
+    }
+  }
+
+  #begin(group: string): TopicTable {
+    const topic: TopicTable = this.#groups.hub.add(group, () => {
+      const made = new TopicTable(this.#core, () => {
+        if (made.isWatched) this.#unwatched.delete(group);
+        else this.#keep(group, made);
+      });
+      for (const member of this.#groups.members(group)) made.table.set(member.pid, new Said(member));
+      return made;
+    });
+    this.#byGroup.set(group, topic);
+    return topic;
+  }
+
+  /** Of a topic that nobody watches. One without anybody is not worth it. */
+  #keep(group: string, topic: TopicTable): void {
+    this.#unwatched.delete(group);
+    if (topic.table.isEmpty) {
+      this.#drop(group, topic);
+      return;
+    }
+    this.#unwatched.add(group);
+    const [longest] = this.#unwatched;
+    if (this.#unwatched.size <= KEPT_TABLES || longest === undefined) return;
+    this.#unwatched.delete(longest);
+    const dropped = this.#byGroup.get(longest);
+    if (dropped !== undefined) this.#drop(longest, dropped);
+  }
+
+  #drop(group: string, topic: TopicTable): void {
+    this.#groups.hub.remove(topic, group);
+    this.#byGroup.delete(group);
+  }
+}
+
+class TopicTable implements Watcher<GroupEvent> {
+  readonly table = new PresenceTable();
+  readonly hub: WatchHub<PresenceEvent>;
+  isWatched = false;
+  readonly #core: NodeCore;
+  readonly #changes = new PresenceChanges();
+  readonly #onTurn: () => void;
+
+  /** @param onTurn somebody watches now, or nobody any more; or nobody watches, and nobody is there any more */
+  constructor(core: NodeCore, onTurn: () => void) {
+    this.#core = core;
+    this.#onTurn = onTurn;
+    this.hub = new WatchHub<PresenceEvent>({
+      quota: core.watchQuota,
+      watchQueue: core.limits.watchQueue,
+      snapshot: (kind) => ({ kind, presences: this.table.presences }),
+      onInterest: (watched) => {
+        this.isWatched = watched;
+        onTurn();
+      },
+    });
+  }
+
+  push(event: GroupEvent): void {
+    if (!("member" in event)) return;
+    const { member } = event;
+    const before = this.table.set(member.pid, event.kind === "left" ? undefined : new Said(member));
+    if (this.isWatched) this.#note(member.pid, before);
+    else if (this.table.isEmpty) this.#onTurn();
+  }
+
+  flush(): void {
+    if (this.#changes.isEmpty) return;
+    const diff = this.#changes.take(this.table);
+    if (diff !== undefined) this.hub.emit(undefined, { kind: "diff", ...diff });
+  }
+
+  end(error?: RollcallError): void {
+    this.flush();
+    this.hub.close(error);
+  }
+
+  #note(...change: Parameters<PresenceChanges["note"]>): void {
+    const isFirst = this.#changes.isEmpty;
+    this.#changes.note(...change);
+    // All that one step brings about is one diff: the end of a node takes thousands along.
+    if (isFirst) this.#core.pump.afterwards(() => this.flush());
+  }
+}

@@ -397,6 +397,44 @@ describe("messages", () => {
   });
 });
 
+describe("what a schema makes of a message", () => {
+  /** Gives everybody the same, as a schema that looks things up does. */
+  const known = { set: new Set([1]), list: [1] };
+  const Lookup = z.string().transform(() => known);
+
+  test("is a value too: no subscriber sees what another does to it, nor does the schema", async () => {
+    const { shells, a, b } = await setUp("values of a schema");
+    const got: unknown[] = [];
+    for (const node of [a, b]) {
+      const typed = createPubSub(node, { messages: Lookup });
+      for (let count = 0; count < 2; count += 1) {
+        typed.subscribe("x", ({ set, list }) => {
+          got.push([...set], list);
+          set.add(9);
+          expect(() => list.push(9)).toThrow(TypeError);
+        });
+      }
+    }
+    await shells.run(20);
+    createPubSub(a, { messages: Lookup }).broadcast("x", "any");
+    await shells.run(20);
+    expect(got).toEqual(Array.from({ length: 8 }, () => [1]));
+    expect(known).toEqual({ set: new Set([1]), list: [1] });
+    expect(a.stats().messages.handlerErrors + b.stats().messages.handlerErrors).toBe(0);
+  });
+
+  test("is nothing that could not have been sent", async () => {
+    const { shells, a, got, note } = await setUp("no values of a schema");
+    const typed = createPubSub(a, { messages: z.string().transform(() => () => 1) });
+    typed.subscribe("x", note("typed"));
+    typed.broadcast("x", "any");
+    await shells.run(20);
+    expect(got).toEqual([]);
+    expect(a.stats().messages.misfits).toBe(1);
+    expect(shells.log.map(({ message }) => message)).toContain("a schema failed, and a message was dropped");
+  });
+});
+
 test("options and nodes that are none are refused, and everything after the stop", async () => {
   const { shells, a, onA } = await setUp("refused");
   expect(() => createPubSub({} as never)).toThrow(InvalidArgumentError);

@@ -41,7 +41,9 @@ export type {
   ListenerContext,
   Presence,
   PubSub,
+  PubSubByTopic,
   PubSubOptions,
+  PubSubOptionsByTopic,
   SubscribeOptions,
   Subscription,
   TypedPubSubOptions,
@@ -89,7 +91,14 @@ export type {
   WatchOptions,
 } from "./node/types.ts";
 export type { PresenceEvent, PresenceMeta, Presences } from "./pubsub/presence.ts";
-export type { SchemaIssue, SchemaResult, StandardSchema, TopicSchemas } from "./pubsub/schema.ts";
+export type {
+  InputOf,
+  OutputOf,
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+  TopicSchemas,
+} from "./pubsub/schema.ts";
 export type { ImmediateResolver } from "./resolve/resolvers.ts";
 export {
   keepBy,

@@ -25,6 +25,20 @@ export type TopicSchemas =
   | Readonly<Record<string, StandardSchema>>
   | ((topic: string) => StandardSchema | undefined);
 
+/** What may be sent to a topic, if schemas are given by topic. Of a topic that is not known before the program runs: anything. */
+export type InputOf<Schemas, Topic extends string> = Topic extends keyof Schemas
+  ? Schemas[Topic] extends StandardSchema<infer Input, infer _Output>
+    ? Input
+    : unknown
+  : unknown;
+
+/** What its subscribers are given. */
+export type OutputOf<Schemas, Topic extends string> = Topic extends keyof Schemas
+  ? Schemas[Topic] extends StandardSchema<infer _Input, infer Output>
+    ? Output
+    : unknown
+  : unknown;
+
 /** What a schema says of a message. */
 export type Judgement =
   | { readonly fits: true; readonly value: unknown }

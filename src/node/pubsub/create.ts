@@ -1,6 +1,6 @@
 import { InvalidArgumentError, InvariantError } from "../../kernel/errors.ts";
 import { checkPubSubName } from "../../pubsub/names.ts";
-import { judgeOf } from "../../pubsub/schema.ts";
+import { judgeOf, type StandardSchema } from "../../pubsub/schema.ts";
 import { checkOptions } from "../known-options.ts";
 import type { NodeParts } from "../parts.ts";
 import { partsOf } from "../running-node.ts";
@@ -9,7 +9,14 @@ import type { ClusterNode } from "../types.ts";
 import { NodePresence } from "./node-presence.ts";
 import { NodePubSub } from "./node-pubsub.ts";
 import { NodeTopics } from "./node-topics.ts";
-import type { Presence, PubSub, PubSubOptions, TypedPubSubOptions } from "./types.ts";
+import type {
+  Presence,
+  PubSub,
+  PubSubByTopic,
+  PubSubOptions,
+  PubSubOptionsByTopic,
+  TypedPubSubOptions,
+} from "./types.ts";
 
 const DEFAULT_NAME = "default";
 
@@ -26,6 +33,10 @@ export function createPubSub<Input, Output>(
   node: ClusterNode,
   options: TypedPubSubOptions<Input, Output>,
 ): PubSub<Input, Output>;
+export function createPubSub<Schemas extends Readonly<Record<string, StandardSchema>>>(
+  node: ClusterNode,
+  options: PubSubOptionsByTopic<Schemas>,
+): PubSubByTopic<Schemas>;
 export function createPubSub(node: ClusterNode, options?: PubSubOptions): PubSub;
 export function createPubSub(node: ClusterNode, options?: PubSubOptions): PubSub {
   const parts = partsOf(node);

@@ -1,6 +1,6 @@
 import type { NodeId, Pid } from "../../kernel/ids.ts";
 import type { PresenceEvent, PresenceMeta, Presences } from "../../pubsub/presence.ts";
-import type { StandardSchema, TopicSchemas } from "../../pubsub/schema.ts";
+import type { InputOf, OutputOf, StandardSchema, TopicSchemas } from "../../pubsub/schema.ts";
 import type { PidLike, WatchIterator, WatchOptions } from "../types.ts";
 
 export interface PubSubOptions {
@@ -16,6 +16,11 @@ export interface PubSubOptions {
 /** With one schema for all topics: what it takes, and what it gives. */
 export interface TypedPubSubOptions<Input, Output> extends PubSubOptions {
   readonly messages: StandardSchema<Input, Output>;
+}
+
+/** With a schema for each of some topics. */
+export interface PubSubOptionsByTopic<Schemas> extends PubSubOptions {
+  readonly messages: Schemas & Readonly<Record<string, StandardSchema>>;
 }
 
 /** What a listener is told besides the message. */
@@ -68,6 +73,23 @@ export interface PubSub<Input = unknown, Output = Input> {
   localBroadcast(topic: string, message: Input): void;
   /** To those of that node; to nobody, if it is not known. */
   directBroadcast(node: NodeId, topic: string, message: Input): void;
+}
+
+/** A pub-sub with a schema for each of some topics: topics that are written out have the types of theirs, others take anything. */
+export interface PubSubByTopic<Schemas> extends PubSub {
+  subscribe<Topic extends string>(
+    topic: Topic,
+    to: PidLike | Listener<OutputOf<Schemas, Topic>>,
+    options?: SubscribeOptions,
+  ): Subscription;
+  broadcast<Topic extends string>(topic: Topic, message: InputOf<Schemas, Topic>): void;
+  broadcastFrom<Topic extends string>(
+    from: PidLike | Subscription,
+    topic: Topic,
+    message: InputOf<Schemas, Topic>,
+  ): void;
+  localBroadcast<Topic extends string>(topic: Topic, message: InputOf<Schemas, Topic>): void;
+  directBroadcast<Topic extends string>(node: NodeId, topic: Topic, message: InputOf<Schemas, Topic>): void;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, LimitExceededError } from "../../kernel/errors.ts";
-import { checkNodeId, type NodeId } from "../../kernel/ids.ts";
+import { checkNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
 import { quote } from "../../kernel/quote.ts";
 import { Value } from "../../kernel/value.ts";
 import { checkTopic } from "../../pubsub/names.ts";
@@ -111,13 +111,31 @@ export class NodePubSub implements PubSub {
   #spawn(topic: string, listener: Listener, mailbox: number | undefined): LocalProcess {
     const { limits, processes, pump } = this.parts.core;
     const settings = checkSpawnOptions(
-      (message, { from, missed }) => listener(message, { topic, from, missed }),
+      (message, { from, missed, self }) => {
+        const failed = (error: unknown): void => this.#failed(topic, self.pid, error);
+        try {
+          const result = listener(message, { topic, from, missed });
+          // No promise of its own for each message of a listener that gives none.
+          return isThenable(result) ? Promise.resolve(result).catch(failed) : undefined;
+        } catch (error) {
+          return failed(error);
+        }
+      },
       { mailbox },
       limits.mailbox,
     );
     const process = processes.create(settings);
     pump.feed({ kind: "spawned", pid: process.pid });
     return process;
+  }
+
+  /** As for every handler, but told with its topic: nobody knows the process that a listener is. */
+  #failed(topic: string, pid: Pid, error: unknown): void {
+    const { counts, processes } = this.parts.core;
+    // What it does after its subscription has ended concerns nobody.
+    if (processes.find(pid) === undefined) return;
+    counts.messages.handlerErrors += 1;
+    this.parts.log.warn({ topic, error }, "a listener failed");
   }
 
   #begin(
@@ -203,4 +221,10 @@ class TopicSubscription implements Subscription, Subscriber {
   [Symbol.dispose](): void {
     this.unsubscribe();
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+  );
 }

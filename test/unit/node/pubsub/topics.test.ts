@@ -89,6 +89,18 @@ describe("a topic", () => {
     expect(got).toEqual(Array.from({ length: 30 }, (_, n) => n));
   });
 
+  test("reaches a new subscriber from everywhere once its node has settled", async () => {
+    const { shells, a, b, onA, onB, note, take } = await setUp("settled");
+    for (let round = 0; round < 20; round += 1) {
+      const [here, there, node] = round % 2 ? ([onA, onB, a] as const) : ([onB, onA, b] as const);
+      using _subscription = here.subscribe(`x${round}`, note("new"));
+      await shells.until(node.settled());
+      there.broadcast(`x${round}`, round);
+      await shells.run(20);
+      expect(take()).toEqual([["new", round]]);
+    }
+  });
+
   test("is local or goes to one node when asked to; to nobody, if that is not known", async () => {
     const { shells, b, onA, onB, note, take } = await setUp("local");
     onA.subscribe("x", note("a"));
@@ -249,6 +261,7 @@ describe("a slow listener", () => {
     for (let n = 0; n < 10; n += 1) onB.broadcast("x", n);
     await shells.run(20);
     expect(got).toHaveLength(10);
+    expect(seen).toEqual([[0, 0]]);
     expect(a.stats().messages.mailboxFull).toBeGreaterThan(0);
     const missed = a.stats().messages.mailboxFull;
     expect(shells.log.some(({ message }) => message.startsWith("a mailbox is full"))).toBe(true);
@@ -263,18 +276,40 @@ describe("a slow listener", () => {
     expect(seen).toEqual([...inTime, ["later", missed]]);
   });
 
-  test("that fails is counted, and goes on", async () => {
+  test("that fails is counted, logged with its topic, and goes on", async () => {
     const { shells, a, onA } = await setUp("fails");
     const got: unknown[] = [];
+    const error = new Error("no");
     onA.subscribe("x", (message) => {
       got.push(message);
+      if (message === 1) throw error;
+      return Promise.reject(error);
+    });
+    for (const message of [1, 2, 3]) onA.broadcast("x", message);
+    await shells.run(20);
+    expect(got).toEqual([1, 2, 3]);
+    expect(a.stats().messages.handlerErrors).toBe(3);
+    expect(shells.log.filter(({ level }) => level === "warn")).toEqual([
+      { level: "warn", message: "a listener failed", details: { topic: "x", error } },
+    ]);
+  });
+
+  test("that fails when its subscription has ended concerns nobody", async () => {
+    const { shells, a, onA } = await setUp("fails late");
+    const failing: ((error: Error) => void)[] = [];
+    const late = onA.subscribe("x", () => new Promise((_resolve, reject) => failing.push(reject)));
+    const atOnce = onA.subscribe("x", () => {
+      atOnce.unsubscribe();
       throw new Error("no");
     });
     onA.broadcast("x", 1);
-    onA.broadcast("x", 2);
     await shells.run(20);
-    expect(got).toEqual([1, 2]);
-    expect(a.stats().messages.handlerErrors).toBe(2);
+    late.unsubscribe();
+    for (const fail of failing) fail(new Error("no"));
+    await shells.run(20);
+    expect(failing).toHaveLength(1);
+    expect(a.stats().messages.handlerErrors).toBe(0);
+    expect(shells.log.filter(({ level }) => level === "warn")).toEqual([]);
   });
 });
 

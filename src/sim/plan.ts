@@ -16,6 +16,9 @@ const at = { atMs: ms };
 export const RESOLVERS = ["oldest", "newest", "notify", "none", "moody", "throws", "never", "junk"] as const;
 export type ResolverMood = (typeof RESOLVERS)[number];
 
+/** What subscribes to a topic. */
+export const HEARERS = ["process", "listener", "slow"] as const;
+
 /** Something a program does. Nodes are named by their place, processes by the place of their node and their number there. */
 const operation = z.discriminatedUnion("kind", [
   z.object({
@@ -117,6 +120,35 @@ const operation = z.discriminatedUnion("kind", [
     key: z.string(),
     how: z.enum(["track", "update", "untrack"]),
     meta: z.number(),
+  }),
+  /** A process subscribes to a topic, or a listener does, which may be slow: they are told apart by that and the number. */
+  z.object({
+    kind: z.literal("subscribe"),
+    ...at,
+    node: place,
+    process: place,
+    topic: z.string(),
+    as: z.enum(HEARERS),
+  }),
+  z.object({
+    kind: z.literal("unsubscribe"),
+    ...at,
+    node: place,
+    process: place,
+    topic: z.string(),
+    as: z.enum(HEARERS),
+    by: z.enum(["hand", "signal"]),
+  }),
+  /** A process says something in a topic, so many times in one turn; `to`: the node that alone is to hear what is `direct`. */
+  z.object({
+    kind: z.literal("broadcast"),
+    ...at,
+    node: place,
+    process: place,
+    topic: z.string(),
+    how: z.enum(["all", "others", "local", "direct"]),
+    to: place.optional(),
+    times: z.number().int().min(1).max(1_000),
   }),
   z.object({
     kind: z.literal("publish"),

@@ -69,6 +69,9 @@ export class Operations {
       case "say":
       case "publish":
       case "present":
+      case "subscribe":
+      case "unsubscribe":
+      case "broadcast":
         return;
     }
   }

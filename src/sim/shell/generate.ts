@@ -2,10 +2,10 @@ import { SeededRandom } from "../../kernel/random.ts";
 import { isCalm } from "../calm.ts";
 import { Draw } from "../draw.ts";
 import { byTime, generate } from "../generate.ts";
-import type { Fault, Operation, Plan } from "../plan.ts";
+import { type Fault, HEARERS, type Operation, type Plan } from "../plan.ts";
 import { drawSplit } from "../workloads.ts";
 
-/** Where processes are present; all nodes watch all of them. */
+/** Where processes are present, and what they subscribe to; all nodes watch all of the former. */
 export const TOPICS = ["room", "hall"] as const;
 
 /** How long passes between two owners of a name at most: several claims under way at once, and an owner that knows it is one. */
@@ -23,9 +23,12 @@ export function generateForShells(seed: string): Plan {
   const split = isCalm(plan) || hasCut ? undefined : drawSplit(new Draw(random.fork("split")), plan);
   const presences = drawPresences(new Draw(random.fork("presences")), plan);
   const relays = drawRelays(new Draw(random.fork("relays")), plan, plan.faults);
+  const talks = drawTalks(new Draw(random.fork("talks")), plan);
   return {
     ...plan,
-    operations: [...plan.operations, ...(split?.operations ?? []), ...relays, ...presences].sort(byTime),
+    operations: [...plan.operations, ...(split?.operations ?? []), ...relays, ...presences, ...talks].sort(
+      byTime,
+    ),
     faults: [...plan.faults, ...(split?.faults ?? [])].sort(byTime),
   };
 }
@@ -46,6 +49,37 @@ function drawPresences(draw: Draw, { nodes, processes, restAtMs }: Plan): Operat
       meta: draw.between(0, 1_000),
     }),
   );
+}
+
+/** Processes and listeners come to topics and go, while others speak there: now and then more at once than a slow one can take. */
+function drawTalks(draw: Draw, { nodes, processes, restAtMs }: Plan): Operation[] {
+  if (draw.chance(0.4)) return [];
+  const common = (fromMs = 400) => ({
+    atMs: draw.between(fromMs, restAtMs),
+    node: draw.between(0, nodes + 1),
+    process: draw.between(0, processes - 1),
+    topic: draw.pick(TOPICS),
+  });
+  const comings = Array.from({ length: draw.between(4, 20) }, () => ({
+    kind: "subscribe" as const,
+    ...common(),
+    as: draw.pick(HEARERS),
+  }));
+  const goings = comings
+    .filter(() => draw.chance(0.4))
+    .map((coming) => ({
+      ...coming,
+      kind: "unsubscribe" as const,
+      atMs: draw.between(coming.atMs, restAtMs),
+      by: draw.pick(["hand", "signal"] as const),
+    }));
+  const words = Array.from({ length: draw.between(5, 40) }, () => {
+    const how = draw.pick(["all", "all", "others", "local", "direct"] as const);
+    const times = draw.chance(0.2) ? draw.between(5, 12) : draw.between(1, 3);
+    const to = how === "direct" ? { to: draw.between(0, nodes + 1) } : {};
+    return { kind: "broadcast" as const, ...common(), how, times, ...to };
+  });
+  return [...comings, ...goings, ...words];
 }
 
 /** A name goes from one process to the next, by takeover and transfer; half of the time while a node comes, goes or fails. */

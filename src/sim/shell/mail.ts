@@ -1,4 +1,4 @@
-import { nameOfNode, nodeOfPid, type Pid } from "../../kernel/ids.ts";
+import { type NodeId, nameOfNode, nodeOfPid, type Pid } from "../../kernel/ids.ts";
 import { FELT_MS, type RunRecord } from "./record.ts";
 
 /** What a process says to another. */
@@ -63,13 +63,38 @@ export class Mail {
     const { from, number } = message;
     record.observe(to, `hears ${number} of ${from}`);
     if (sender !== from) record.fail("messages tell who sent them", `${from} as ${sender}, to ${to}`);
+    this.inOrder(message, to, false);
+    this.#delivered.add(`${from} ${to} ${number}`);
+    return message;
+  }
+
+  /**
+   * Looks at the order in which one hears another, however it was said.
+   *
+   * @param isAgain it may have been the last before, too
+   */
+  inOrder({ from, number }: Said, to: string, isAgain: boolean): void {
     const way = `${from} ${to}`;
     const latest = this.#latest.get(way) ?? 0;
-    if (number <= latest)
-      record.fail("messages of a pair keep their order and come once", `${number} after ${latest}, ${way}`);
+    if (number < latest || (number === latest && !isAgain))
+      this.#record.fail(
+        "messages of a pair keep their order and come once",
+        `${number} after ${latest}, ${way}`,
+      );
     this.#latest.set(way, number);
-    this.#delivered.add(`${way} ${number}`);
-    return message;
+  }
+
+  /** Whether what was said then, between these nodes, may have been lost. */
+  isExcused(from: NodeId, to: NodeId, atMs: number): boolean {
+    const record = this.#record;
+    const [sender, receiver] = [record.members.get(from), record.members.get(to)];
+    if (sender === undefined || receiver === undefined) return true;
+    return (
+      sender.state !== "running" ||
+      atMs < sender.startedAtMs + MARGIN_MS ||
+      atMs < receiver.startedAtMs + MARGIN_MS ||
+      record.wasDisturbed(atMs - FELT_MS, atMs + FELT_MS, [sender.name, receiver.name])
+    );
   }
 
   atRest(): void {
@@ -81,17 +106,10 @@ export class Mail {
   #look(from: Pid, { to, number, atMs, group }: Sent): void {
     if (this.#delivered.has(`${from} ${to} ${number}`)) return;
     const record = this.#record;
-    const sender = record.members.get(nodeOfPid(from));
-    const receiver = record.members.get(nodeOfPid(to));
-    if (sender === undefined || receiver === undefined) return;
-    const names = [sender.name, receiver.name];
     const excused =
       !this.#isRunning(to) ||
       (this.#leftAtMs.get(`${group} ${to}`) ?? -1) >= atMs - MARGIN_MS ||
-      sender.state !== "running" ||
-      atMs < sender.startedAtMs + MARGIN_MS ||
-      atMs < receiver.startedAtMs + MARGIN_MS ||
-      record.wasDisturbed(atMs - FELT_MS, atMs + FELT_MS, names);
+      this.isExcused(nodeOfPid(from), nodeOfPid(to), atMs);
     if (excused) record.mark("a message was lost, with cause");
     else
       record.fail(

@@ -40,7 +40,13 @@ const OFTEN = [
   "call fails: CALL_FAILED",
   "call fails: NODE_DOWN",
   "call fails: TIMEOUT",
+  "a broadcast was lost, with cause",
   "a diff of joins and leaves",
+  "a slow listener is told what it missed",
+  "broadcasts: all",
+  "broadcasts: direct",
+  "broadcasts: local",
+  "broadcasts: others",
   "done: register",
   "done: takeover",
   "done: transfer",
@@ -53,12 +59,17 @@ const OFTEN = [
   "register fails: NODE_DOWN",
   "register fails: NO_SUCH_PROCESS",
   "register for a process of another node",
+  "subscribes: listener",
+  "subscribes: process",
+  "subscribes: slow",
   "takeover fails: NODE_DOWN",
   "takeover for a process of another node",
   "the bus goes while an answer is awaited",
   "transfer fails: NODE_DOWN",
   "transfer fails: NO_SUCH_NAME",
   "transfer for a process of another node",
+  "unsubscribes: hand",
+  "unsubscribes: signal",
   "update fails: NO_SUCH_NAME",
 ] as const;
 
@@ -82,6 +93,7 @@ const SOMETIMES = [
   "transfer fails: NAME_TAKEN",
   "transfer fails: NO_SUCH_PROCESS",
   "update fails: NODE_DOWN",
+  "who subscribes twice hears twice",
 ] as const;
 
 export const EXPECTED_SHELL_MARKS: readonly string[] = [

@@ -68,6 +68,18 @@ export class Operations {
       case "present":
         this.#present(program, operation);
         return;
+      case "subscribe":
+        this.#programs.topics.subscribe(program, operation);
+        return;
+      case "unsubscribe":
+        this.#programs.topics.unsubscribe(program, operation);
+        return;
+      case "broadcast": {
+        const to = operation.to === undefined ? undefined : this.#programs.at(operation.to)?.node.id;
+        for (let count = 0; count < operation.times; count += 1)
+          this.#programs.topics.broadcast(program, operation, to);
+        return;
+      }
       case "publish":
         for (let count = 0; count < operation.times; count += 1) this.#publish(program, operation);
         return;

@@ -3,12 +3,13 @@ import type { NodeId, Pid } from "../../kernel/ids.ts";
 import { nodeOfPid } from "../../kernel/ids.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
 import { createPresence, createPubSub } from "../../node/pubsub/create.ts";
-import type { Presence } from "../../node/pubsub/types.ts";
+import type { Presence, PubSub } from "../../node/pubsub/types.ts";
 import type { ClusterNode, HandlerContext, Process } from "../../node/types.ts";
 import { Judge } from "./judge.ts";
 import { Mail } from "./mail.ts";
 import { Promises } from "./promises.ts";
 import { FELT_MS, nameOfPlace, type RunRecord } from "./record.ts";
+import { isSpoken, Topics } from "./topics.ts";
 import { Views } from "./views.ts";
 import type { Member } from "./world.ts";
 
@@ -16,6 +17,7 @@ import type { Member } from "./world.ts";
 export interface Program {
   readonly member: Member;
   readonly node: ClusterNode;
+  readonly topics: PubSub;
   readonly presence: Presence;
   /** One that ends is replaced, in its place. */
   readonly processes: Process[];
@@ -26,6 +28,7 @@ export interface Program {
 export class Programs {
   readonly promises: Promises;
   readonly mail: Mail;
+  readonly topics: Topics;
   readonly judge: Judge;
   readonly #record: RunRecord;
   readonly #running = new Map<Member, Program>();
@@ -37,6 +40,7 @@ export class Programs {
     this.#record = record;
     this.promises = new Promises(record);
     this.mail = new Mail(record, (pid) => this.isRunning(pid));
+    this.topics = new Topics(record, this.mail, (pid) => this.isRunning(pid));
     this.judge = new Judge(record, (pid) => this.isRunning(pid));
   }
 
@@ -113,9 +117,10 @@ export class Programs {
     const record = this.#record;
     record.members.set(node.id, member);
     record.observe(member.name, "has joined");
-    const presence = createPresence(createPubSub(node));
+    const topics = createPubSub(node);
+    const presence = createPresence(topics);
     const views = new Views(record, member, { node, presence }, (event) => this.#nodeEvent(member, event));
-    const program: Program = { member, node, presence, processes: [], views };
+    const program: Program = { member, node, topics, presence, processes: [], views };
     this.#running.set(member, program);
     for (let index = 0; index < record.plan.processes; index += 1) this.spawn(program, index);
     void node.closed.then(({ kind, error }) => {
@@ -137,7 +142,12 @@ export class Programs {
     if (index >= 0 && program.member.state === "running") this.spawn(program, index);
   }
 
-  async #handle(member: Member, message: unknown, { self, from }: HandlerContext): Promise<unknown> {
+  async #handle(member: Member, message: unknown, context: HandlerContext): Promise<unknown> {
+    const { self, from } = context;
+    if (isSpoken(message)) {
+      this.topics.delivered(self.pid, message, context);
+      return undefined;
+    }
     const said = this.mail.delivered(self.pid, message, from);
     if (said === undefined) return undefined;
     if (said.number % 7 === 3) await new Promise<void>((resolve) => member.clock.after(3, resolve));

@@ -10,6 +10,8 @@ import { checkNothingLeft, checkRest } from "./rest.ts";
 
 /** How long after the last fault everything has come to rest: a bus grace, a death, and repairs. */
 export const SHELL_REST_MS = 25_000;
+/** Until everybody has heard what was said last. */
+const LAST_WORDS_MS = 500;
 /** How long `stop()` takes at most, and until what was under way has arrived. */
 const STOP_MS = 5_000;
 
@@ -66,9 +68,12 @@ async function carryOut(record: RunRecord, programs: Programs): Promise<void> {
   await world.runFor(plan.restAtMs);
   faults.endAll();
   await world.runFor(SHELL_REST_MS);
+  for (const program of programs.all) programs.topics.tellMissed(program);
+  await world.runFor(LAST_WORDS_MS);
   checkRest(record, programs);
   programs.promises.atRest();
   programs.mail.atRest();
+  programs.topics.atRest(programs.all);
   operations.atRest();
   record.look();
   for (const member of world.present) void programs.stop(member);

@@ -32,6 +32,7 @@ export class Teller {
       plan.operations.flatMap((each) => [
         ...("name" in each ? [each.name] : []),
         ...("group" in each ? [each.group] : []),
+        ...("topic" in each ? [each.topic] : []),
       ]),
     );
   }

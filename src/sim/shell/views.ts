@@ -3,7 +3,7 @@ import type { GroupEvent, Member as GroupMember } from "../../groups/types.ts";
 import type { NodeEvent } from "../../monitor/types.ts";
 import type { Presence } from "../../node/pubsub/types.ts";
 import type { ClusterNode } from "../../node/types.ts";
-import type { PresenceEvent, Presences } from "../../pubsub/presence.ts";
+import { fromMemberMeta, type PresenceEvent, type Presences } from "../../pubsub/presence.ts";
 import { endOf, outcomeOf } from "../coverage.ts";
 import { differenceOf } from "../difference.ts";
 import { TOPICS } from "./generate.ts";
@@ -55,8 +55,18 @@ export class Views {
     const nodes = new Map(node.nodes().map(({ id }) => [id, ""]));
     this.#same("names", names, this.names);
     this.#same("groups", groups, this.groups);
-    const presences = new Map(TOPICS.flatMap((topic) => presenceEntries(topic, presence.list(topic))));
+    const presences = new Map(TOPICS.flatMap((topic) => saidByMembers(node, topic)));
     this.#same("presences", presences, this.presences);
+    // What is listed and what is watched come from one table: so each is held against the members themselves.
+    for (const topic of TOPICS) {
+      const listed = presence.list(topic);
+      const byKey = Object.keys(listed).map(
+        (key) => [key, { metas: presence.getByKey(topic, key) }] as const,
+      );
+      const truth = new Map(saidByMembers(node, topic));
+      this.#same("presences, listed", truth, new Map(presenceEntries(topic, listed)));
+      this.#same("presences by key", truth, new Map(presenceEntries(topic, Object.fromEntries(byKey))));
+    }
     this.#same("nodes", nodes, new Map([...this.nodes].map((id) => [id, ""])));
   }
 
@@ -187,6 +197,13 @@ export function presenceEntries(topic: string, presences: Presences): readonly [
       `${topic} ${key} ${JSON.stringify(meta)}`,
     ]),
   );
+}
+
+function saidByMembers(node: ClusterNode, topic: string): readonly [string, string][] {
+  return node.groups
+    .members(`presence:default:${topic}`)
+    .flatMap(({ meta }) => fromMemberMeta(meta))
+    .flatMap(({ key, meta }) => presenceEntries(topic, Object.fromEntries([[key, { metas: [meta] }]])));
 }
 
 /** An event in a line, for the fingerprint and for readers. */

@@ -45,7 +45,10 @@ export interface SubscribeOptions {
 /** Ends by `unsubscribe`, by its signal, and with its process. */
 export interface Subscription extends Disposable {
   readonly topic: string;
-  /** The listener is not called any more, not even with what waits for it. Idempotent. */
+  /**
+   * Nothing comes any more. A listener is not called even with what waits for it; a process handles what has come into its
+   * mailbox. Idempotent.
+   */
   unsubscribe(): void;
 }
 

@@ -1,4 +1,4 @@
-import type { GroupEvent } from "../../groups/types.ts";
+import type { GroupEvent, Member } from "../../groups/types.ts";
 import type { RollcallError } from "../../kernel/errors.ts";
 import { PresenceChanges, type PresenceEvent, PresenceTable, Said } from "../../pubsub/presence.ts";
 import type { NodeCore } from "../core.ts";
@@ -29,6 +29,7 @@ export class PresenceTables {
   read(group: string): PresenceTable | undefined {
     const known = this.#byGroup.get(group);
     if (known === undefined && this.#groups.count(group) === 0) return undefined;
+    if (known === undefined && !this.#isAtRest) return tableOf(this.#groups.members(group));
     const topic = known ?? this.#begin(group);
     if (!topic.isWatched) this.#keep(group, topic);
     return topic.table;
@@ -46,13 +47,25 @@ export class PresenceTables {
     }
   }
 
+  /**
+   * Whoever reads in the middle of a step, as a logger may, gets a table that is not kept:
+   * 1. A process ends in a step; that it has gone is the next input. 2. A reader has a table made, which still has the process.
+   * 3. That somebody wants to be told of changes is the input after that, so this one is told to nobody.
+   */
+  get #isAtRest(): boolean {
+    let isAtRest = false;
+    this.#core.pump.afterwards(() => {
+      isAtRest = true;
+    });
+    return isAtRest;
+  }
+
   #begin(group: string): TopicTable {
     const topic: TopicTable = this.#groups.hub.add(group, () => {
-      const made = new TopicTable(this.#core, () => {
+      const made = new TopicTable(this.#core, tableOf(this.#groups.members(group)), () => {
         if (made.isWatched) this.#unwatched.delete(group);
         else this.#keep(group, made);
       });
-      for (const member of this.#groups.members(group)) made.table.set(member.pid, new Said(member));
       return made;
     });
     this.#byGroup.set(group, topic);
@@ -81,7 +94,7 @@ export class PresenceTables {
 }
 
 class TopicTable implements Watcher<GroupEvent> {
-  readonly table = new PresenceTable();
+  readonly table: PresenceTable;
   readonly hub: WatchHub<PresenceEvent>;
   isWatched = false;
   readonly #core: NodeCore;
@@ -89,8 +102,9 @@ class TopicTable implements Watcher<GroupEvent> {
   readonly #onTurn: () => void;
 
   /** @param onTurn somebody watches now, or nobody any more; or nobody watches, and nobody is there any more */
-  constructor(core: NodeCore, onTurn: () => void) {
+  constructor(core: NodeCore, table: PresenceTable, onTurn: () => void) {
     this.#core = core;
+    this.table = table;
     this.#onTurn = onTurn;
     this.hub = new WatchHub<PresenceEvent>({
       quota: core.watchQuota,
@@ -128,4 +142,10 @@ class TopicTable implements Watcher<GroupEvent> {
     // All that one step brings about is one diff: the end of a node takes thousands along.
     if (isFirst) this.#core.pump.afterwards(() => this.flush());
   }
+}
+
+function tableOf(members: readonly Member[]): PresenceTable {
+  const table = new PresenceTable();
+  for (const member of members) table.set(member.pid, new Said(member));
+  return table;
 }

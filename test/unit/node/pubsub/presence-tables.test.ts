@@ -239,6 +239,27 @@ describe("a table", () => {
     expect(Object.keys(onB.list("room"))).toEqual(["bob"]);
   });
 
+  test("that is read in the middle of a step shows no ghost later", async () => {
+    const { shells, a, onA } = await setUp("in the middle");
+    const [process, holder] = [a.spawn(), a.spawn()];
+    onA.track(process, "room", "ann");
+    const read: Presences[] = [];
+    // Where a logger stands: what is done here is the machine's next input.
+    partsOf(a)
+      .scopes.get("default")
+      ?.names.hub.add(undefined, () => ({
+        push: () => {
+          if (read.length > 0) return;
+          process.exit();
+          read.push(onA.list("room"));
+        },
+        end: () => {},
+      }));
+    await shells.until(a.names.register("name", holder));
+    expect(read.map((presences) => Object.keys(presences))).toEqual([["ann"]]);
+    expect([onA.list("room"), onA.getByKey("room", "ann"), isKept(a, "room")]).toEqual([{}, [], false]);
+  });
+
   test("outlasts those who watch, and they it", async () => {
     const { shells, a, onA } = await setUp("watched");
     const watch = onA.watch("room");

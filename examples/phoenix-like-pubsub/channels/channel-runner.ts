@@ -115,7 +115,7 @@ export class ChannelRunner {
           this.#finish(false);
           return undefined;
         }
-        if (this.#end !== undefined) return undefined;
+        if (this.#isEnding) return undefined;
         const seat = this.#services.topics.take(topic, this.#port);
         this.#seat = seat;
         if (seat.ready === undefined) return this.#admit(seat, answer.response);
@@ -128,9 +128,11 @@ export class ChannelRunner {
   }
 
   #admit(seat: Seat, response: unknown): void {
-    if (this.#end !== undefined) return;
+    if (this.#isEnding) return;
     this.#isAdmitted = true;
     this.#port.admitted(response);
+    // The client may have gone while it was told.
+    if (this.#isEnding) return;
     seat.listen();
     const { channel, topic } = this.#start;
     if (channel.presence !== true) return;
@@ -138,6 +140,10 @@ export class ChannelRunner {
       state: (presences) => this.#port.pushed("presence_state", presences),
       diff: (frame: Frame) => this.#port.deliver(frame),
     });
+  }
+
+  get #isEnding(): boolean {
+    return this.#end !== undefined;
   }
 
   /** A message of another process: whoever calls waits for what comes of it. */

@@ -1,5 +1,5 @@
 import { ChannelRunner, type ChannelServices } from "./channel-runner.ts";
-import type { Frame } from "./messages.ts";
+import type { Frame, ServerMessage } from "./messages.ts";
 import type { Routes } from "./routes.ts";
 import { type ChannelId, Session, type SessionEffect, type SessionInput } from "./session.ts";
 import type { Assigns, Channel } from "./types.ts";
@@ -25,6 +25,11 @@ export interface ConnectionServices extends ChannelServices {
   readonly counts: { crashes: number; binaryDropped: number; channels: number };
 }
 
+/** What is to be done for a session, in the order in which it said so. */
+type Due =
+  | { readonly kind: "frame"; readonly frame: Frame }
+  | Exclude<SessionEffect, { readonly kind: "send" }>;
+
 /** One client, whatever carries its frames: its session, and the channels that this has. */
 export class Connection {
   readonly id: string | undefined;
@@ -37,6 +42,9 @@ export class Connection {
   readonly #onClosed: () => void;
   readonly #session: Session;
   readonly #runners = new Map<ChannelId, ChannelRunner>();
+  readonly #due: Due[] = [];
+  /** A channel does something: starts, is given an event, or stops. */
+  #isAtWork = false;
   #events = 0;
   #isPaused = false;
   #isClosed = false;
@@ -97,51 +105,101 @@ export class Connection {
     if (this.#runners.size === 0) this.#ended();
   }
 
+  /** @throws UnsendableError: the session wants to say what has no frame */
   #step(input: SessionInput): void {
     const before = this.#session.channels;
     const effects = this.#session.step(input);
     this.#services.counts.channels += this.#session.channels - before;
-    for (const effect of effects) this.#carryOut(effect);
-  }
-
-  #carryOut(effect: SessionEffect): void {
-    switch (effect.kind) {
-      case "send":
-        this.#send(encode(effect.message), effect);
-        break;
-      case "start":
-        this.#start(effect);
-        break;
-      case "handle":
-        this.#count(1);
-        this.#runners.get(effect.channel)?.handle(effect.event, effect.payload, effect.ref);
-        break;
-      case "stop":
-        this.#runners.get(effect.channel)?.stop(effect.reason);
-        break;
+    try {
+      for (const effect of effects) this.#add(effect);
+    } finally {
+      this.#carryOut();
     }
   }
 
-  #send(frame: Frame, { message }: Extract<SessionEffect, { kind: "send" }>): void {
-    if (this.#isClosed) return;
-    if (typeof frame === "string" || this.#transport.takesBytes) {
-      this.#transport.send(frame);
+  #add(effect: SessionEffect): void {
+    if (effect.kind !== "send") {
+      this.#due.push(effect);
       return;
     }
+    // Here, and not when its turn comes: whoever said it is told that it cannot be said.
+    const frame = this.#frameOf(effect.message);
+    if (frame !== undefined) this.#due.push({ kind: "frame", frame });
+  }
+
+  /** Undefined: it has no way to the client. */
+  #frameOf(message: ServerMessage): Frame | undefined {
+    const frame = encode(message);
+    if (typeof frame === "string" || this.#transport.takesBytes) return frame;
     this.#services.counts.binaryDropped += 1;
-    if (message.kind !== "reply") return;
+    if (message.kind !== "reply") return undefined;
     // Else whoever asked would wait until it gives up.
     const response = { reason: "bytes cannot be sent by long polling" };
-    this.#transport.send(encode({ ...message, status: "error", response }));
+    return encode({ ...message, status: "error", response });
   }
 
   #deliver(frame: Frame): void {
     if (this.#isClosed) return;
-    if (typeof frame === "string" || this.#transport.takesBytes) this.#transport.send(frame);
-    else this.#services.counts.binaryDropped += 1;
+    if (typeof frame !== "string" && !this.#transport.takesBytes) {
+      this.#services.counts.binaryDropped += 1;
+      return;
+    }
+    this.#due.push({ kind: "frame", frame });
+    this.#carryOut();
+  }
+
+  /**
+   * What is due is done in its order, whatever is said meanwhile: a transport may close while it sends. Else:
+   *
+   * 1. a channel has ended, and the session says: tell the client, start the next one;
+   * 2. the transport closes while it tells, and the session says: stop the next one, which is not there;
+   * 3. the next one starts, and nobody ever ends it.
+   *
+   * One channel at a time is at work, for one that ends may end another. Frames do not wait for that, if nothing else is due
+   * before them: what a client leaves unread is counted in the transport.
+   */
+  #carryOut(): void {
+    for (;;) {
+      const [next] = this.#due;
+      if (next === undefined || (next.kind !== "frame" && this.#isAtWork)) return;
+      this.#due.shift();
+      if (next.kind !== "frame") this.#work(next);
+      else if (!this.#isClosed) this.#transport.send(next.frame);
+    }
+  }
+
+  #work(effect: Exclude<Due, { readonly kind: "frame" }>): void {
+    this.#isAtWork = true;
+    try {
+      switch (effect.kind) {
+        case "start":
+          this.#start(effect);
+          break;
+        case "handle":
+          this.#handle(effect);
+          break;
+        case "stop":
+          this.#runners.get(effect.channel)?.stop(effect.reason);
+          break;
+      }
+    } finally {
+      this.#isAtWork = false;
+    }
+  }
+
+  #handle({ channel, event, payload, ref }: Extract<SessionEffect, { kind: "handle" }>): void {
+    const runner = this.#runners.get(channel);
+    if (runner === undefined) return;
+    this.#count(1);
+    runner.handle(event, payload, ref);
   }
 
   #start({ channel: id, topic, payload }: Extract<SessionEffect, { kind: "start" }>): void {
+    if (this.#isClosed) {
+      // Nobody is there to be let in, and the session waits for its end.
+      this.#step({ kind: "ended", channel: id, crashed: false });
+      return;
+    }
     const channel = this.#services.routes.find(topic);
     if (channel === undefined) throw new Error(`a topic without a channel was let through: ${topic}`);
     const port = {

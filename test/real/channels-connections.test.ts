@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Server } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -32,6 +33,12 @@ async function joined(url: string, topic = "room:1"): Promise<RawSocket> {
   return client;
 }
 
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  );
+}
+
 describe("a WebSocket", () => {
   test("is refused with 403 for another version, or none", async () => {
     const { socket, url } = await stage.start({ channels });
@@ -60,6 +67,18 @@ describe("a WebSocket", () => {
     expect(await answer.json()).toEqual({ status: 403 });
     expect(complaints).toHaveLength(2);
     await (await RawSocket.open(url, { headers: { origin: "https://a.example" } }))[Symbol.asyncDispose]();
+  });
+
+  test("that is refused is hung up on, also when its client does not hang up", async () => {
+    const { port, server } = await stage.start({ channels, limits: { closeMs: 60_000 } });
+    const tcp = connectTcp({ port, host: "127.0.0.1", allowHalfOpen: true });
+    tcp.write(
+      "GET /socket/websocket HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+    );
+    const [head] = (await once(tcp, "data")) as [Buffer];
+    expect(head.toString()).toMatch(/^HTTP\/1\.1 403 /);
+    await eventually(async () => (await connectionsOf(server)) === 0);
+    tcp.destroy();
   });
 
   test("is refused with 403 when connect refuses, throws, or takes too long", async () => {

@@ -42,12 +42,12 @@ export class WebSocketHttp {
     query: URLSearchParams,
   ): Promise<void> {
     if (!this.#clients.isFromAllowed(request)) {
-      refuse(socket, "403 Forbidden");
+      this.#refuse(socket, "403 Forbidden");
       return;
     }
     if (!speaksVersion(query)) {
       this.#clients.counts.refused.version += 1;
-      refuse(socket, "403 Forbidden");
+      this.#refuse(socket, "403 Forbidden");
       return;
     }
     const client = await this.#clients.admit(request, {
@@ -56,7 +56,7 @@ export class WebSocketHttp {
       transport: "websocket",
     });
     if (client.kind !== "admitted") {
-      refuse(socket, client.kind === "full" ? "503 Service Unavailable" : "403 Forbidden");
+      this.#refuse(socket, client.kind === "full" ? "503 Service Unavailable" : "403 Forbidden");
       return;
     }
     let isOpen = false;
@@ -76,8 +76,12 @@ export class WebSocketHttp {
       transport.serve(client.open(transport));
     });
   }
-}
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  /** Whoever neither reads this nor hangs up would keep the connection for ever: nothing else watches one that asked for an upgrade. */
+  #refuse(socket: Duplex, status: string): void {
+    const patience = setTimeout(() => socket.destroy(), this.#limits.closeMs);
+    socket.once("close", () => clearTimeout(patience));
+    socket.once("finish", () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  }
 }

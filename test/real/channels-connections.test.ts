@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -9,7 +8,7 @@ import {
   ok,
   refuse,
 } from "../../examples/phoenix-like-pubsub/channels/index.ts";
-import { ChannelsStage } from "../support/channels-stage.ts";
+import { ChannelsStage, connectionsOf } from "../support/channels-stage.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawSocket } from "../support/raw-socket.ts";
 import { roomChannel } from "../support/rooms.ts";
@@ -31,12 +30,6 @@ async function joined(url: string, topic = "room:1"): Promise<RawSocket> {
   client.send("1", "1", topic, "phx_join", {});
   await client.take();
   return client;
-}
-
-function connectionsOf(server: Server): Promise<number> {
-  return new Promise((resolve, reject) =>
-    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
-  );
 }
 
 describe("a WebSocket", () => {

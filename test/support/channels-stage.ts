@@ -77,6 +77,13 @@ export class ChannelsStage implements AsyncDisposable {
   }
 }
 
+/** How many TCP connections a server has. */
+export function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+  );
+}
+
 function loggerTo(complaints: string[]): Logger {
   const keep = (details: object, message: string): void => {
     const { error } = details as { readonly error?: unknown };

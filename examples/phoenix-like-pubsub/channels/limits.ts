@@ -36,6 +36,10 @@ export interface ChannelLimits {
   readonly batchLines: number;
   /** Bytes of one long-poll request. */
   readonly batchBytes: number;
+  /** Bytes of all long-poll requests that are being received, or wait for room: of this node, for their memory is that of all. */
+  readonly batchesBytes: number;
+  /** How long a long-poll request may take to come, and an answer to be read. The client gives up after 20 s. */
+  readonly transferMs: number;
 }
 
 export const DEFAULT_LIMITS: ChannelLimits = {
@@ -53,6 +57,8 @@ export const DEFAULT_LIMITS: ChannelLimits = {
   pollMs: 10_000,
   batchLines: 100,
   batchBytes: 8_000_000,
+  batchesBytes: 64 * 1024 * 1024,
+  transferMs: 20_000,
 };
 
 /** The longest time that timers of Node take. */

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clients } from "./clients.ts";
 import type { CloseCause } from "./connection.ts";
 import type { ChannelLimits } from "./limits.ts";
-import { LongPollTransport } from "./longpoll.ts";
+import { type BatchStatus, LongPollTransport } from "./longpoll.ts";
+import { Bodies, type Body } from "./longpoll-body.ts";
 import type { Frame } from "./messages.ts";
 import { headerOf, paramsOf, speaksVersion } from "./request.ts";
 
@@ -25,10 +26,12 @@ export class LongPollHttp {
   readonly #clients: Clients;
   readonly #limits: ChannelLimits;
   readonly #sessions = new Map<string, LongPollTransport>();
+  readonly #bodies: Bodies;
 
   constructor(clients: Clients, limits: ChannelLimits) {
     this.#clients = clients;
     this.#limits = limits;
+    this.#bodies = new Bodies(limits);
   }
 
   get size(): number {
@@ -40,6 +43,7 @@ export class LongPollHttp {
     // Whoever hangs up is not answered.
     response.on("error", () => {});
     request.on("error", () => {});
+    this.#hurry(request, response);
     if (!this.#clients.isFromAllowed(request)) {
       answer(response, { status: 403 });
       return;
@@ -58,6 +62,19 @@ export class LongPollHttp {
       default:
         response.writeHead(405, { allow: "GET, POST, OPTIONS" }).end();
     }
+  }
+
+  /** Else whoever sends or reads very slowly would keep a connection, and what is under way on it, for ever. */
+  #hurry(request: IncomingMessage, response: ServerResponse): void {
+    const { transferMs } = this.#limits;
+    const coming = setTimeout(() => {
+      if (!request.complete) request.destroy();
+    }, transferMs);
+    request.once("close", () => clearTimeout(coming));
+    response.once("prefinish", () => {
+      const going = setTimeout(() => response.destroy(), transferMs);
+      response.once("close", () => clearTimeout(going));
+    });
   }
 
   async #get(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
@@ -115,12 +132,22 @@ export class LongPollHttp {
       answer(response, { status: 408 });
       return;
     }
-    const body = await bodyOf(request, this.#limits.batchBytes);
-    const frames = body === undefined ? undefined : this.#framesOf(request, body);
-    if (frames === undefined) session.close("malformed");
-    const status = frames === undefined ? 413 : await session.take(frames);
+    const status = await this.#bodies.receive(request, session.ended, (body) =>
+      this.#take(session, request, body),
+    );
     session.endBatch();
+    // Nothing more is to come from somebody whose body was not taken.
+    if (!request.complete) response.setHeader("connection", "close");
     answer(response, { status });
+  }
+
+  async #take(session: LongPollTransport, request: IncomingMessage, body: Body): Promise<BatchStatus | 413> {
+    if (body.kind === "abandoned") return 410;
+    if (body.kind === "noRoom") return 408;
+    const frames = body.kind === "whole" ? this.#framesOf(request, body.text) : undefined;
+    if (frames !== undefined) return session.take(frames);
+    session.close("malformed");
+    return 413;
   }
 
   /** Undefined: one of them is too long. */
@@ -144,22 +171,6 @@ function toFrame(line: string): Frame {
 function tokenOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
   const token = headerOf(request.headers, TOKEN_HEADER) ?? query.getAll("token").at(-1);
   return token !== undefined && TOKEN.test(token) ? token : undefined;
-}
-
-/** Undefined: it is too long. */
-async function bodyOf(request: IncomingMessage, mostBytes: number): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes <= mostBytes) chunks.push(chunk);
-    }
-  } catch {
-    // It was cut off, and nobody waits for the answer. What came of it is not to be taken for all.
-    return "";
-  }
-  return bytes > mostBytes ? undefined : Buffer.concat(chunks).toString();
 }
 
 function allow(response: ServerResponse, origin: string): void {

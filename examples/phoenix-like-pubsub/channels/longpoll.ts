@@ -21,11 +21,11 @@ export class LongPollTransport implements Transport {
   readonly #answers = new Map<PollId, (answer: PollAnswer) => void>();
   /** Batches that wait for room. */
   readonly #waiting = new Set<() => void>();
+  readonly #ending = new AbortController();
   #connection: Connection | undefined;
   #lastPoll: PollId = 0;
   #cause: CloseCause = "idle";
   #isTaking = false;
-  #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onEnd told when it is over, and why */
@@ -34,6 +34,15 @@ export class LongPollTransport implements Transport {
     this.#onEnd = onEnd;
     this.#box = new PollBox(limits, performance.now());
     this.#arm();
+  }
+
+  /** Aborted when it is over. */
+  get ended(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  get #hasEnded(): boolean {
+    return this.ended.aborted;
   }
 
   serve(connection: Connection): void {
@@ -130,7 +139,7 @@ export class LongPollTransport implements Transport {
         setImmediate(() => this.#step({ kind: "flush" }));
         break;
       case "ended":
-        this.#hasEnded = true;
+        this.#ending.abort();
         this.#onEnd(effect.cause === "slow" ? "slow" : this.#cause);
         this.resume();
         this.#connection?.closed();

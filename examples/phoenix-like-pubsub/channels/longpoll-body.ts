@@ -1,0 +1,77 @@
+import type { IncomingMessage } from "node:http";
+import type { ChannelLimits } from "./limits.ts";
+
+/** What came of the body of a request. */
+export type Body =
+  | { readonly kind: "whole"; readonly text: string }
+  /** It is longer than one may be. */
+  | { readonly kind: "tooLong" }
+  /** All that there are take as much as they may. */
+  | { readonly kind: "noRoom" }
+  /** It was cut off, or nobody waits for it any more. What came of it is not to be taken for all. */
+  | { readonly kind: "abandoned" };
+
+/** The bodies of all requests that are being received, or dealt with: each takes room until that is done. */
+export class Bodies {
+  readonly #limits: Pick<ChannelLimits, "batchBytes" | "batchesBytes">;
+  #bytes = 0;
+
+  constructor(limits: Pick<ChannelLimits, "batchBytes" | "batchesBytes">) {
+    this.#limits = limits;
+  }
+
+  /** What all of them take now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * @param abandon aborted when the body is not wanted any more
+   * @param use what is done with it: until that is over it counts
+   */
+  async receive<T>(
+    request: IncomingMessage,
+    abandon: AbortSignal,
+    use: (body: Body) => Promise<T>,
+  ): Promise<T> {
+    let taken = 0;
+    const weigh = (bytes: number): Body | undefined => {
+      taken += bytes;
+      this.#bytes += bytes;
+      if (taken > this.#limits.batchBytes) return { kind: "tooLong" };
+      return this.#bytes > this.#limits.batchesBytes ? { kind: "noRoom" } : undefined;
+    };
+    try {
+      return await use(await read(request, abandon, weigh));
+    } finally {
+      this.#bytes -= taken;
+    }
+  }
+}
+
+/** @param weigh told of each part of the body: undefined if it can be had */
+function read(
+  request: IncomingMessage,
+  abandon: AbortSignal,
+  weigh: (bytes: number) => Body | undefined,
+): Promise<Body> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const settle = (body: Body): void => {
+      // The stream flows on without this: what still comes is kept by nobody.
+      request.off("data", take).off("end", end).off("close", giveUp);
+      abandon.removeEventListener("abort", giveUp);
+      resolve(body);
+    };
+    const take = (chunk: Buffer): void => {
+      const refusal = weigh(chunk.length);
+      if (refusal === undefined) chunks.push(chunk);
+      else settle(refusal);
+    };
+    const end = (): void => settle({ kind: "whole", text: Buffer.concat(chunks).toString() });
+    const giveUp = (): void => settle({ kind: "abandoned" });
+    request.on("data", take).once("end", end).once("close", giveUp);
+    abandon.addEventListener("abort", giveUp);
+    if (abandon.aborted) giveUp();
+  });
+}

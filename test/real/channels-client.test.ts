@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ChannelsStage, type StagedServer } from "../support/channels-stage.ts";
 import { eventually } from "../support/eventually.ts";
-import { PhoenixClient, type PhoenixTransport, PresenceView } from "../support/phoenix-client.ts";
+import {
+  JoinedChannel,
+  PhoenixClient,
+  type PhoenixTransport,
+  PresenceView,
+} from "../support/phoenix-client.ts";
 import { lobbyChannel, roomChannel } from "../support/rooms.ts";
 
 const options = {
@@ -113,5 +118,20 @@ describe.each(TRANSPORTS)("the npm client, by %s, on two nodes", (transport) => 
       "bob left",
     ]);
     expect(bobSees.log.slice(0, 2).sort()).toEqual(["ann came", "bob came"]);
+  });
+
+  test("sees who is there, be it thousands", async () => {
+    for (let at = 0; at < 2_000; at += 1) {
+      const meta = { as: at, name: `visitor ${at}`, text: "x".repeat(100) };
+      first.socket.presence.track(first.node.spawn(), "lobby", `key ${at}`, meta);
+    }
+    await first.node.settled();
+    using client = new PhoenixClient(second.url, transport);
+    const channel = client.socket.channel("lobby", { key: "ann" });
+    const view = new PresenceView(channel);
+    await new JoinedChannel(channel).whenJoined();
+    await eventually(() => Object.keys(view.shown).length === 2_001);
+    expect(view.shown["key 1999"]).toEqual([1_999]);
+    expect(client.closed).toEqual([]);
   });
 });

@@ -263,7 +263,7 @@ describe("a WebSocket", () => {
   });
 
   test("of a client that does not read is closed, before much is kept for it", async () => {
-    const { socket, url } = await stage.start({
+    const { complaints, socket, url } = await stage.start({
       channels,
       limits: { outboundBytes: 100_000, closeMs: 100 },
     });
@@ -276,6 +276,7 @@ describe("a WebSocket", () => {
     });
     await eventually(() => socket.stats().webSockets === 0);
     expect(socket.stats()).toMatchObject({ channels: 0, topics: 0 });
+    expect(complaints).toEqual(["a client was closed: more waited for it than limits.outboundBytes"]);
   });
 
   test("whose channels have too much to do is not read until they have done half of it", async () => {

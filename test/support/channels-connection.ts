@@ -9,7 +9,7 @@ import { PresenceFeeds } from "../../examples/phoenix-like-pubsub/channels/prese
 import { Routes } from "../../examples/phoenix-like-pubsub/channels/routes.ts";
 import { Topics } from "../../examples/phoenix-like-pubsub/channels/topics.ts";
 import type { Channel } from "../../examples/phoenix-like-pubsub/channels/types.ts";
-import { type ClusterNode, createPresence, createPubSub } from "../../src/index.ts";
+import { type ClusterNode, createPresence, createPubSub, type Logger } from "../../src/index.ts";
 
 /** What a client would see. */
 export class RecordingTransport implements Transport {
@@ -45,8 +45,8 @@ export function servicesOf(
   node: ClusterNode,
   channels: Record<string, Channel>,
   limited: Partial<ChannelLimits> = {},
+  logger: Logger = { debug() {}, info() {}, warn() {}, error() {} },
 ): ConnectionServices {
-  const logger = { debug() {}, info() {}, warn() {}, error() {} };
   const pubsub = createPubSub(node, { name: "channels" });
   const presence = createPresence(pubsub);
   const limits = checkLimits({ closeMs: 100, ...limited });

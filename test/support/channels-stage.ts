@@ -84,7 +84,8 @@ export function connectionsOf(server: Server): Promise<number> {
   );
 }
 
-function loggerTo(complaints: string[]): Logger {
+/** Keeps warnings and errors, with what was thrown. */
+export function loggerTo(complaints: string[]): Logger {
   const keep = (details: object, message: string): void => {
     const { error } = details as { readonly error?: unknown };
     complaints.push(error instanceof Error ? `${message}: ${error.message}` : message);

@@ -135,11 +135,18 @@ export class ChannelRunner {
     if (this.#isEnding) return;
     seat.listen();
     const { channel, topic } = this.#start;
+    const port = this.#port;
     if (channel.presence !== true) return;
     this.#unfollow = this.#services.feeds.follow(topic, {
-      state: (presences) => this.#port.pushed("presence_state", presences),
-      diff: (frame: Frame) => this.#port.deliver(frame),
+      // It may be too long for this client: that is no matter of the others.
+      state: (presences) =>
+        void this.#attempt(
+          () => port.pushed("presence_state", presences),
+          () => undefined,
+        ),
+      diff: (frame: Frame) => port.deliver(frame),
     });
+    if (this.#isEnding) this.#unfollow();
   }
 
   get #isEnding(): boolean {

@@ -66,6 +66,11 @@ export class Clients {
 
   countClosed(cause: CloseCause): void {
     this.counts.closed[cause] += 1;
+    if (cause !== "slow") return;
+    const { logger, services } = this.#parts;
+    const { outboundBytes } = services.limits;
+    // It comes back. If it is not slow, but was told too much at once, that goes on for ever: somebody should know.
+    logger.warn({ outboundBytes }, "a client was closed: more waited for it than limits.outboundBytes");
   }
 
   async admit(

@@ -3,7 +3,7 @@ import type { Frame, ServerMessage } from "./messages.ts";
 import type { Routes } from "./routes.ts";
 import { type ChannelId, Session, type SessionEffect, type SessionInput } from "./session.ts";
 import type { Assigns, Channel } from "./types.ts";
-import { decodeBinary, decodeText, encode, MalformedFrameError } from "./wire.ts";
+import { decodeBinary, decodeText, encode, MalformedFrameError, UnsendableError } from "./wire.ts";
 
 /** Why a client is sent away. Each transport has its own way to say so. */
 export type CloseCause = "disconnected" | "idle" | "malformed" | "restart" | "slow";
@@ -24,6 +24,14 @@ export interface ConnectionServices extends ChannelServices {
   readonly routes: Routes<Channel>;
   readonly counts: { crashes: number; binaryDropped: number; channels: number };
 }
+
+/** A channel whose frame is too long crashes. What the session says of its own accord may be an echo: that is no fault of a channel. */
+const SAID_BY_CHANNELS: ReadonlySet<SessionInput["kind"]> = new Set([
+  "admitted",
+  "answered",
+  "pushed",
+  "refused",
+]);
 
 /** What is to be done for a session, in the order in which it said so. */
 type Due =
@@ -111,31 +119,43 @@ export class Connection {
     const effects = this.#session.step(input);
     this.#services.counts.channels += this.#session.channels - before;
     try {
-      for (const effect of effects) this.#add(effect);
+      for (const effect of effects) this.#add(effect, input);
     } finally {
       this.#carryOut();
     }
   }
 
-  #add(effect: SessionEffect): void {
+  #add(effect: SessionEffect, { kind }: SessionInput): void {
     if (effect.kind !== "send") {
       this.#due.push(effect);
       return;
     }
     // Here, and not when its turn comes: whoever said it is told that it cannot be said.
-    const frame = this.#frameOf(effect.message);
+    const frame = this.#frameOf(effect.message, SAID_BY_CHANNELS.has(kind));
     if (frame !== undefined) this.#due.push({ kind: "frame", frame });
   }
 
   /** Undefined: it has no way to the client. */
-  #frameOf(message: ServerMessage): Frame | undefined {
-    const frame = encode(message);
+  #frameOf(message: ServerMessage, isLimited: boolean): Frame | undefined {
+    const frame = isLimited ? this.#encodeLimited(message) : encode(message);
     if (typeof frame === "string" || this.#transport.takesBytes) return frame;
     this.#services.counts.binaryDropped += 1;
     if (message.kind !== "reply") return undefined;
     // Else whoever asked would wait until it gives up.
     const response = { reason: "bytes cannot be sent by long polling" };
     return encode({ ...message, status: "error", response });
+  }
+
+  /** @throws UnsendableError */
+  #encodeLimited(message: ServerMessage): Frame {
+    const frame = encode(message);
+    const bytes = Buffer.byteLength(frame);
+    const { outboundBytes } = this.#services.limits;
+    if (bytes <= outboundBytes) return frame;
+    // Else the transport would take the client for a slow one, and would close it: again each time that it comes back.
+    throw new UnsendableError(
+      `a frame has at most limits.outboundBytes, ${outboundBytes} bytes; ${describe(message)} has ${bytes}`,
+    );
   }
 
   #deliver(frame: Frame): void {
@@ -204,7 +224,11 @@ export class Connection {
     if (channel === undefined) throw new Error(`a topic without a channel was let through: ${topic}`);
     const port = {
       admitted: (response: unknown) => this.#step({ kind: "admitted", channel: id, response }),
-      refused: (response: unknown) => this.#step({ kind: "refused", channel: id, response }),
+      refused: (response: unknown) => {
+        // Afterwards the session knows nobody any more who could be told that it cannot be said.
+        this.#encodeLimited({ kind: "reply", joinRef: null, ref: null, topic, status: "error", response });
+        this.#step({ kind: "refused", channel: id, response });
+      },
       answered: (ref: string | null, status: string, response: unknown) =>
         this.#step({ kind: "answered", channel: id, ref, status, response }),
       pushed: (event: string, pushed: unknown) =>
@@ -246,5 +270,18 @@ export class Connection {
       this.#isPaused = false;
       this.#transport.resume();
     }
+  }
+}
+
+function describe(message: ServerMessage): string {
+  switch (message.kind) {
+    case "push":
+    case "broadcast":
+      return message.event;
+    case "reply":
+      return "an answer";
+    case "closed":
+    case "crashed":
+      return "an end";
   }
 }

@@ -17,7 +17,11 @@ export interface ChannelLimits {
   readonly inboundMessages: number;
   /** Messages from other processes that wait for one channel: its mailbox. */
   readonly mailbox: number;
-  /** What waits for one client. Who reads more slowly than that is closed, for the memory of all is at stake. */
+  /**
+   * What waits for one client. Who reads more slowly than that is closed, for the memory of all is at stake. One frame takes at
+   * most as much: a longer one crashes the channel that would send it. So it is also what a `presence_state` may take: 60 bytes
+   * or so for each presence, and what its metadata takes in JSON. With 100 bytes of that, 26,000 presences fit by default.
+   */
   readonly outboundBytes: number;
   /** How long `connect` may take. */
   readonly connectMs: number;
@@ -63,16 +67,19 @@ export const DEFAULT_LIMITS: ChannelLimits = {
 
 /** The longest time that timers of Node take. */
 const MOST = 2 ** 31 - 1;
+/** Whatever the server says of its own accord fits: topic and references may have 255 bytes each, of which JSON may make six. */
+const LEAST_OUTBOUND_BYTES = 8 * 1024;
 
-/** @throws InvalidArgumentError for one that there is not, or that is no whole number of 1 or more */
+/** @throws InvalidArgumentError for one that there is not, or that is no whole number in its range */
 export function checkLimits(given: Partial<ChannelLimits> = {}): ChannelLimits {
   for (const [limit, value] of Object.entries(given)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, limit)) {
       const known = Object.keys(DEFAULT_LIMITS).join(", ");
       throw new InvalidArgumentError(`limits.${limit}`, value, `nothing: there are ${known}`);
     }
-    if (!Number.isInteger(value) || value < 1 || value > MOST)
-      throw new InvalidArgumentError(`limits.${limit}`, value, `a whole number from 1 to ${MOST}`);
+    const least = limit === "outboundBytes" ? LEAST_OUTBOUND_BYTES : 1;
+    if (!Number.isInteger(value) || value < least || value > MOST)
+      throw new InvalidArgumentError(`limits.${limit}`, value, `a whole number from ${least} to ${MOST}`);
   }
   return { ...DEFAULT_LIMITS, ...given };
 }

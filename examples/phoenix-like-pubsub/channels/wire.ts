@@ -22,6 +22,15 @@ export class UnsendableError extends Error {
   override readonly name = "UnsendableError";
 }
 
+/** A payload that is JSON already: what many are told need be encoded only once. */
+export class EncodedJson {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** @throws MalformedFrameError */
 export function decodeText(text: string, payloadDepth: number): ClientMessage {
   const parts = parse(text);
@@ -61,25 +70,25 @@ export function encode(message: ServerMessage): Frame {
       const { joinRef, ref, status, response } = message;
       const bytes = bytesOf(response);
       if (bytes !== undefined) return encodeBinary(REPLY, [joinRef ?? "", ref ?? "", topic, status], bytes);
-      return encodeText([joinRef, ref, topic, "phx_reply", { status, response }]);
+      return encodeText([joinRef, ref, topic, "phx_reply"], { status, response });
     }
     case "push": {
       const { joinRef, event, payload } = message;
       const bytes = bytesOf(payload);
       if (bytes !== undefined) return encodeBinary(PUSH, [joinRef ?? "", topic, event], bytes);
-      return encodeText([joinRef, null, topic, event, payload]);
+      return encodeText([joinRef, null, topic, event], payload);
     }
     case "broadcast": {
       const { event, payload } = message;
       const bytes = bytesOf(payload);
       if (bytes !== undefined) return encodeBinary(BROADCAST, [topic, event], bytes);
-      return encodeText([null, null, topic, event, payload]);
+      return encodeText([null, null, topic, event], payload);
     }
     case "closed":
-      return encodeText([message.joinRef, message.joinRef, topic, "phx_close", {}]);
+      return encodeText([message.joinRef, message.joinRef, topic, "phx_close"], {});
     case "crashed":
       // Why is in the log of this server: it is nothing for clients.
-      return encodeText([message.joinRef, message.joinRef, topic, "phx_error", { reason: "crashed" }]);
+      return encodeText([message.joinRef, message.joinRef, topic, "phx_error"], { reason: "crashed" });
   }
 }
 
@@ -91,9 +100,10 @@ function bytesOf(payload: unknown): Uint8Array | undefined {
   return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
-function encodeText(parts: readonly unknown[]): string {
+function encodeText(header: readonly Ref[], payload: unknown): string {
+  if (payload instanceof EncodedJson) return `${JSON.stringify(header).slice(0, -1)},${payload.text}]`;
   try {
-    return JSON.stringify(parts);
+    return JSON.stringify([...header, payload]);
   } catch (cause) {
     throw new UnsendableError("a payload is bytes, or what JSON can say", { cause });
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Answer, ok } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
+import { type Answer, ok, refuse } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
 import type { Channel, ChannelContext } from "../../../../../examples/phoenix-like-pubsub/channels/types.ts";
 import type { ClusterNode, Process } from "../../../../../src/index.ts";
 import { connect, servicesOf } from "../../../../support/channels-connection.ts";
@@ -227,6 +227,26 @@ describe("the channels of a client", () => {
       },
     ]);
     expect(services.counts.crashes).toBe(1);
+  });
+
+  test.each([
+    ["JSON cannot say", { n: 1n }],
+    ["is too long for any client", { text: "x".repeat(8 * 1024) }],
+  ])("crash when they refuse a client with what %s: it is answered all the same", async (_what, response) => {
+    const services = servicesOf(a, { room: { join: () => refuse(response) } }, { outboundBytes: 8 * 1024 });
+    const { send, transport } = connect(services);
+    send("1", "1", "room", "phx_join", {});
+    const crashed = { status: "error", response: { reason: "join crashed" } };
+    expect(transport.take()).toEqual([["1", "1", "room", "phx_reply", crashed]]);
+    expect(services.counts.channels).toBe(0);
+  });
+
+  test("are not there for a topic that is too long to be told back: nobody crashes", async () => {
+    const { send, transport } = connect(servicesOf(a, {}, { outboundBytes: 8 * 1024 }));
+    const topic = "x".repeat(8 * 1024);
+    send("1", "1", topic, "phx_join", {});
+    const unmatched = { status: "error", response: { reason: "unmatched topic" } };
+    expect(transport.take()).toEqual([["1", "1", topic, "phx_reply", unmatched]]);
   });
 
   test("are sent elsewhere when their node stops, and are not told that they are closed", async () => {

@@ -134,6 +134,7 @@ describe("limits", () => {
   test.each([
     { chanels: 1 },
     { channels: 0 },
+    { outboundBytes: 8_191 },
     { channels: 1.5 },
     { idleMs: 2 ** 31 },
     { idleMs: Number.NaN },

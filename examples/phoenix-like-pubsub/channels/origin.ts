@@ -26,7 +26,7 @@ export type OriginCheck = (origin: string | undefined, host: string | undefined)
 /** @throws InvalidArgumentError for what is no origin */
 export function originCheck(check: CheckOrigin = true): OriginCheck {
   if (check === false) return () => true;
-  if (check === true) return (origin, host) => origin === undefined || hostOf(origin) === host?.toLowerCase();
+  if (check === true) return (origin, host) => origin === undefined || isOfHost(origin, host);
   if (typeof check === "function") return (origin) => origin === undefined || check(origin);
   const allowed = check.map(parseAllowed);
   return (origin) => {
@@ -51,8 +51,10 @@ function parseAllowed(text: string): AllowedOrigin {
   return { scheme, host, isBelow: below !== undefined };
 }
 
-function hostOf(origin: string): string | undefined {
-  return parseUrl(origin)?.host;
+/** An origin without a host (`null`, a file) is never that of a request, not even of one that names no host either. */
+function isOfHost(origin: string, host: string | undefined): boolean {
+  const own = parseUrl(origin)?.host ?? "";
+  return own !== "" && own === host?.toLowerCase();
 }
 
 function parseUrl(text: string): URL | undefined {

@@ -65,6 +65,13 @@ describe("origins", () => {
     expect(originCheck(check)(origin, HOST)).toBe(isAllowed);
   });
 
+  test.each(["null", "", "file:///page", "http://shop.example"])(
+    "are not those of a request that names no host: %j",
+    (origin) => {
+      for (const host of [undefined, ""]) expect(originCheck(true)(origin, host)).toBe(false);
+    },
+  );
+
   test.each(["", "a.example", "https://", "https://a.example/path", "https://*", "https://a.*.b"])(
     "may not be %j",
     (origin) => {

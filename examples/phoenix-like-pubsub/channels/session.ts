@@ -126,7 +126,10 @@ export class Session {
         return [send(reply(message, "error", { reason: "too many channels joined" }))];
       return [this.#start(message)];
     }
+    const { successor } = present;
     present.successor = message;
+    // One that waited, and is not to come any more.
+    if (successor !== undefined) return [send(closed(successor))];
     if (present.phase === "ending") return [];
     present.phase = "ending";
     return [send(closed(present)), { kind: "stop", channel: present.id, reason: "rejoined" }];
@@ -155,10 +158,7 @@ export class Session {
     if (present === undefined) return [send(reply(message, "ok", {}))];
     if (successor !== undefined && isOf(message, successor)) {
       present.successor = undefined;
-      return [
-        send(reply(message, "ok", {})),
-        send({ kind: "closed", joinRef: successor.joinRef, topic: message.topic }),
-      ];
+      return [send(reply(message, "ok", {})), send(closed(successor))];
     }
     if (!isOf(message, present)) return [];
     if (present.phase === "ending") return [send(reply(message, "ok", {}))];
@@ -274,7 +274,7 @@ function unmatched(message: ClientMessage): ServerMessage {
   return reply(message, "error", { reason: "unmatched topic" });
 }
 
-function closed({ joinRef, topic }: Joined): ServerMessage {
+function closed({ joinRef, topic }: Pick<Joined, "joinRef" | "topic">): ServerMessage {
   return { kind: "closed", joinRef, topic };
 }
 

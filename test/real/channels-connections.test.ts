@@ -8,6 +8,7 @@ import {
   ok,
   refuse,
 } from "../../examples/phoenix-like-pubsub/channels/index.ts";
+import { createPubSub } from "../../src/index.ts";
 import { ChannelsStage, connectionsOf } from "../support/channels-stage.ts";
 import { eventually } from "../support/eventually.ts";
 import { RawSocket } from "../support/raw-socket.ts";
@@ -353,6 +354,39 @@ describe("sockets", () => {
     expect(await answer.json()).toEqual({ status: 500 });
     await socket.stop();
     await first;
+  });
+
+  test("are drained when their channels have ended, those of the last batch too", async () => {
+    const going: (() => void)[] = [];
+    const slow: Channel = {
+      join: () => ok(),
+      terminate: () => new Promise((resolve) => going.push(resolve)),
+    };
+    const { socket, url } = await stage.start({ channels: { slow }, limits: { closeMs: 600_000 } });
+    const clients = [await joined(url, "slow"), await joined(url, "slow")];
+    let isDrained = false;
+    const draining = socket.drain({ batch: 1, everyMs: 1 }).then(() => {
+      isDrained = true;
+    });
+    for (const client of clients) await client.whenClosed();
+    going.shift()?.();
+    await eventually(() => socket.stats().channels === 1);
+    expect(isDrained).toBe(false);
+    going.shift()?.();
+    await draining;
+    expect(socket.stats().channels).toBe(0);
+  });
+
+  test("are disconnected by nothing but an id, whatever else is said to all nodes", async () => {
+    const { complaints, node, socket, url } = await stage.start({ channels, id: () => "user:ann" });
+    const control = createPubSub(node, { name: "channels-control" });
+    await using client = await joined(url);
+    for (const message of [null, undefined, "user:ann", {}, { id: null }])
+      control.broadcast("disconnects", message);
+    expect(await client.quiet()).toEqual([]);
+    expect(complaints).toEqual([]);
+    socket.disconnect("user:ann");
+    expect((await client.whenClosed()).code).toBe(1001);
   });
 
   test("on one server outlast first lines of any kind", async () => {

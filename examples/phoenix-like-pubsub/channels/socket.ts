@@ -10,13 +10,14 @@ import {
   type PubSub,
 } from "rollcall";
 import { Clients } from "./clients.ts";
-import type { ConnectionServices } from "./connection.ts";
+import type { Connection, ConnectionServices } from "./connection.ts";
 import { checkLimits } from "./limits.ts";
 import { LongPollHttp } from "./longpoll-http.ts";
 import { originCheck } from "./origin.ts";
 import { PresenceFeeds } from "./presence-feeds.ts";
 import { targetOf } from "./request.ts";
 import { Routes } from "./routes.ts";
+import { sleep } from "./sleep.ts";
 import { Topics } from "./topics.ts";
 import type { Assigns, Channel, DrainOptions, PhoenixSocket, SocketOptions, SocketStats } from "./types.ts";
 import { WebSocketHttp } from "./websocket-http.ts";
@@ -131,10 +132,15 @@ class NodeSocket implements PhoenixSocket {
       throw new InvalidArgumentError("batch", batch, "a whole number of 1 or more");
     this.#clients.leave();
     const left = [...this.#clients.connections];
+    const closed: Connection[] = [];
     while (left.length > 0 && !this.#stopping.signal.aborted) {
-      for (const connection of left.splice(0, batch)) connection.close("restart");
+      const next = left.splice(0, batch);
+      for (const connection of next) connection.close("restart");
+      closed.push(...next);
       if (left.length > 0) await sleep(everyMs, this.#stopping.signal);
     }
+    // Who awaits this stops the node next, under channels that may still have something to do.
+    await Promise.all(closed.map(({ whenEnded }) => whenEnded));
   }
 
   stop(): Promise<void> {
@@ -172,26 +178,16 @@ class NodeSocket implements PhoenixSocket {
   }
 
   #disconnected(message: unknown): void {
-    const { id } = message as { readonly id?: unknown };
+    // Anybody may broadcast there.
+    if (typeof message !== "object" || message === null || !("id" in message)) return;
     for (const connection of this.#clients.connections)
-      if (connection.id !== undefined && connection.id === id) connection.close("disconnected");
+      if (connection.id !== undefined && connection.id === message.id) connection.close("disconnected");
   }
 }
 
 function checkPath(path: string): string {
   if (/^(?:\/[^/?#]+)+$/.test(path)) return path;
   throw new InvalidArgumentError("path", path, "a path such as /socket");
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const wake = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", wake, { once: true });
-  });
 }
 
 const warningsToStderr: Logger = {

@@ -64,4 +64,21 @@ describe("a session of long polling", () => {
     expect(await taken).toBe(200);
     expect(received).toEqual(["a", "b"]);
   });
+
+  test("that is over does not let a batch wait for room", async () => {
+    const received: unknown[] = [];
+    const connection = {
+      isBusy: true,
+      receive: (frame: unknown) => received.push(frame) > 0,
+      closed: () => {},
+    };
+    const transport = open(connection);
+    const taken = transport.take(["a"]);
+    transport.close("disconnected");
+    // No time has passed.
+    expect(await taken).toBe(410);
+    expect(received).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(transport.ended.aborted).toBe(true);
+  });
 });

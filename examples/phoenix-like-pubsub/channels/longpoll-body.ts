@@ -56,7 +56,7 @@ function read(
   weigh: (bytes: number) => Body | undefined,
 ): Promise<Body> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const gathered = new GrowingBytes();
     const settle = (body: Body): void => {
       // The stream flows on without this: what still comes is kept by nobody.
       request.off("data", take).off("end", end).off("close", giveUp);
@@ -65,13 +65,37 @@ function read(
     };
     const take = (chunk: Buffer): void => {
       const refusal = weigh(chunk.length);
-      if (refusal === undefined) chunks.push(chunk);
+      if (refusal === undefined) gathered.add(chunk);
       else settle(refusal);
     };
-    const end = (): void => settle({ kind: "whole", text: Buffer.concat(chunks).toString() });
+    const end = (): void => settle({ kind: "whole", text: gathered.toString() });
     const giveUp = (): void => settle({ kind: "abandoned" });
     request.on("data", take).once("end", end).once("close", giveUp);
     abandon.addEventListener("abort", giveUp);
     if (abandon.aborted) giveUp();
   });
+}
+
+/**
+ * What has come, in one piece that takes at most twice its length. A list of what came would not do: each part of it takes some
+ * 400 bytes besides its own, and whoever sends decides how small the parts are.
+ */
+class GrowingBytes {
+  #bytes = Buffer.alloc(0);
+  #length = 0;
+
+  add(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  toString(): string {
+    return this.#bytes.toString("utf8", 0, this.#length);
+  }
 }

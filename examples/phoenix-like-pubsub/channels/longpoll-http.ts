@@ -154,7 +154,7 @@ export class LongPollHttp {
   #framesOf({ headers }: IncomingMessage, body: string): readonly Frame[] | undefined {
     const { batchLines, frameBytes } = this.#limits;
     const isBatch = (headerOf(headers, "content-type") ?? "").startsWith("application/x-ndjson");
-    const lines = isBatch ? body.split("\n").slice(0, batchLines) : [body];
+    const lines = isBatch ? body.split("\n", batchLines) : [body];
     const frames = lines
       .map((line) => line.trim())
       .filter((line) => line !== "")

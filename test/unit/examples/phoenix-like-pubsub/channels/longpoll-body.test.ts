@@ -34,6 +34,15 @@ describe("bodies of requests", () => {
     expect(bodies.bytes).toBe(0);
   });
 
+  test("are copied as they come: of what came in small parts nothing else is kept", async () => {
+    const { body, end, request } = receive();
+    const parts = [..."äbcdefgh"].map((text) => Buffer.from(text));
+    for (const part of parts) request.emit("data", part);
+    for (const part of parts) part.fill("?");
+    end();
+    expect(await body).toEqual({ kind: "whole", text: "äbcdefgh" });
+  });
+
   test("are too long as soon as more has come than one may have, and are kept no longer", async () => {
     const { body, request, send } = receive();
     send("12345");

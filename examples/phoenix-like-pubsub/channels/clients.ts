@@ -31,6 +31,8 @@ export class Clients {
   };
   readonly #parts: ClientsParts;
   readonly #open = new Set<Connection>();
+  /** Those that are open, and those whose channels still have something to do. */
+  readonly #unended = new Set<Connection>();
   /** How many are about to be let in, or not. */
   #undecided = 0;
   #isLeaving = false;
@@ -41,6 +43,11 @@ export class Clients {
 
   get connections(): readonly Connection[] {
     return [...this.#open];
+  }
+
+  /** Resolves when nobody is connected any more, and all channels have ended: those of clients that left long before as well. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#unended].map(({ whenEnded }) => whenEnded));
   }
 
   /** Nobody new is let in. */
@@ -103,6 +110,8 @@ export class Clients {
       );
       this.#undecided -= 1;
       this.#open.add(connection);
+      this.#unended.add(connection);
+      void connection.whenEnded.then(() => this.#unended.delete(connection));
       return connection;
     };
     return { kind: "admitted", open, giveUp };

@@ -10,7 +10,7 @@ import {
   type PubSub,
 } from "rollcall";
 import { Clients } from "./clients.ts";
-import type { Connection, ConnectionServices } from "./connection.ts";
+import type { ConnectionServices } from "./connection.ts";
 import { checkLimits } from "./limits.ts";
 import { LongPollHttp } from "./longpoll-http.ts";
 import { originCheck } from "./origin.ts";
@@ -132,15 +132,12 @@ class NodeSocket implements PhoenixSocket {
       throw new InvalidArgumentError("batch", batch, "a whole number of 1 or more");
     this.#clients.leave();
     const left = [...this.#clients.connections];
-    const closed: Connection[] = [];
     while (left.length > 0 && !this.#stopping.signal.aborted) {
-      const next = left.splice(0, batch);
-      for (const connection of next) connection.close("restart");
-      closed.push(...next);
+      for (const connection of left.splice(0, batch)) connection.close("restart");
       if (left.length > 0) await sleep(everyMs, this.#stopping.signal);
     }
     // Who awaits this stops the node next, under channels that may still have something to do.
-    await Promise.all(closed.map(({ whenEnded }) => whenEnded));
+    await this.#clients.ended();
   }
 
   stop(): Promise<void> {
@@ -172,9 +169,8 @@ class NodeSocket implements PhoenixSocket {
     this.#stopping.abort();
     for (const detach of this.#detach) detach();
     this.#clients.leave();
-    const ending = this.#clients.connections;
-    for (const connection of ending) connection.close("restart");
-    await Promise.all(ending.map(({ whenEnded }) => whenEnded));
+    for (const connection of this.#clients.connections) connection.close("restart");
+    await this.#clients.ended();
   }
 
   #disconnected(message: unknown): void {

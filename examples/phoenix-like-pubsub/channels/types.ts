@@ -155,9 +155,9 @@ export interface PhoenixSocket extends AsyncDisposable {
   broadcast(topic: string, event: string, payload?: unknown): void;
   /** Closes all sockets of this id, on all nodes. Their clients connect again, and can be refused then. */
   disconnect(id: string): void;
-  /** Takes no new sockets, and sends those that there are to the other nodes, batch by batch. Resolves when their channels have ended. */
+  /** Takes no new sockets, and sends those that there are to the other nodes, batch by batch. Resolves when all channels have ended. */
   drain(options?: DrainOptions): Promise<void>;
-  /** Closes everything, at once. Idempotent; it also happens when the node stops. */
+  /** Closes everything, at once, and resolves when all channels have ended. Idempotent; it also happens when the node stops. */
   stop(): Promise<void>;
   stats(): SocketStats;
 }

@@ -7,10 +7,15 @@ import { isPromiseLike } from "./promise-like.ts";
 import { type ConnectRequest, headerOf } from "./request.ts";
 import type { Assigns, SocketOptions } from "./types.ts";
 
+/** A transport that can be given what to do with frames. */
+export interface ServedTransport extends Transport {
+  serve(connection: Connection): void;
+}
+
 /** Whether somebody may connect. */
 export type Admission =
   /** One of the two is to be called, once. */
-  | { readonly kind: "admitted"; open(transport: Transport): Connection; giveUp(): void }
+  | { readonly kind: "admitted"; open(transport: ServedTransport): void; giveUp(): void }
   | { readonly kind: "refused" }
   /** Not now: there are too many, or this node is leaving. */
   | { readonly kind: "full" };
@@ -104,7 +109,7 @@ export class Clients {
     const giveUp = (): void => {
       this.#undecided -= 1;
     };
-    const open = (transport: Transport): Connection => {
+    const open = (transport: ServedTransport): void => {
       const connection = new Connection(this.#parts.services, transport, client, () =>
         this.#open.delete(connection),
       );
@@ -112,7 +117,9 @@ export class Clients {
       this.#open.add(connection);
       this.#unended.add(connection);
       void connection.whenEnded.then(() => this.#unended.delete(connection));
-      return connection;
+      transport.serve(connection);
+      // Whoever closes all that are open may have done so since this one was let in: then nobody else ever would.
+      if (this.#isLeaving) connection.close("restart");
     };
     return { kind: "admitted", open, giveUp };
   }

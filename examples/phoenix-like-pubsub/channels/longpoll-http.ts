@@ -110,8 +110,8 @@ export class LongPollHttp {
     const token = `phx-poll.${randomBytes(TOKEN_BYTES).toString("base64url")}`;
     const session = new LongPollTransport(this.#limits, (cause) => this.#ended(token, cause));
     this.#sessions.set(token, session);
-    session.serve(client.open(session));
-    answer(response, { status: 410, token, messages: [] });
+    client.open(session);
+    answer(response, session.ended.aborted ? { status: 500 } : { status: 410, token, messages: [] });
   }
 
   #ended(token: string, cause: CloseCause): void {

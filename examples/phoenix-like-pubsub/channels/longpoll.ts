@@ -1,4 +1,5 @@
-import type { CloseCause, Connection, Transport } from "./connection.ts";
+import type { ServedTransport } from "./clients.ts";
+import type { CloseCause, Connection } from "./connection.ts";
 import type { ChannelLimits } from "./limits.ts";
 import type { Frame } from "./messages.ts";
 import { PollBox, type PollEffect, type PollId, type PollInput } from "./poll-box.ts";
@@ -13,7 +14,7 @@ export interface PollAnswer {
 export type BatchStatus = 200 | 400 | 408 | 410;
 
 /** Frames to and from one client that polls. */
-export class LongPollTransport implements Transport {
+export class LongPollTransport implements ServedTransport {
   readonly takesBytes = false;
   readonly #limits: ChannelLimits;
   readonly #box: PollBox;

@@ -73,7 +73,7 @@ export class WebSocketHttp {
       const transport = new WebSocketTransport(opened, this.#limits, (cause) =>
         this.#clients.countClosed(cause),
       );
-      transport.serve(client.open(transport));
+      client.open(transport);
     });
   }
 

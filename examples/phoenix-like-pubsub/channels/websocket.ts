@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from "ws";
-import type { CloseCause, Connection, Transport } from "./connection.ts";
+import type { ServedTransport } from "./clients.ts";
+import type { CloseCause, Connection } from "./connection.ts";
 import type { ChannelLimits } from "./limits.ts";
 import type { Frame } from "./messages.ts";
 
@@ -13,7 +14,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCause, number>> = {
 };
 
 /** Frames to and from one WebSocket. Too long ones are refused by package `ws`, with 1009. */
-export class WebSocketTransport implements Transport {
+export class WebSocketTransport implements ServedTransport {
   readonly takesBytes = true;
   readonly #socket: WebSocket;
   readonly #limits: ChannelLimits;

@@ -5,6 +5,7 @@ import {
   type Assigns,
   type Channel,
   type ConnectRequest,
+  defineSocket,
   ok,
   refuse,
 } from "../../examples/phoenix-like-pubsub/channels/index.ts";
@@ -421,5 +422,24 @@ describe("sockets", () => {
     expect(server.listenerCount("upgrade")).toBe(0);
     const answer = await fetch(`http://127.0.0.1:${port}/socket/longpoll?vsn=2.0.0`);
     expect(await answer.text()).toBe("not here");
+  });
+
+  test("that share a server hang up on what is for none of them, as long as nobody else may want it", async () => {
+    const { node, port, server, socket, url } = await stage.start({ channels });
+    const other = defineSocket({ node, path: "/other", name: "other", channels });
+    other.attach(server);
+    const elsewhere = () => RawSocket.openUrl(`ws://127.0.0.1:${port}/nobody?vsn=2.0.0`);
+    await (await joined(url))[Symbol.asyncDispose]();
+    await (await joined(`ws://127.0.0.1:${port}/other`))[Symbol.asyncDispose]();
+    await expect(elsewhere()).rejects.toThrow("socket hang up");
+    await socket.stop();
+    await (await joined(`ws://127.0.0.1:${port}/other`))[Symbol.asyncDispose]();
+    await expect(RawSocket.open(url)).rejects.toThrow("socket hang up");
+    server.on("upgrade", (request, tcp) => {
+      if (request.url?.startsWith("/nobody") === true) tcp.end("HTTP/1.1 418 Teapot\r\n\r\n");
+    });
+    await expect(elsewhere()).rejects.toThrow("HTTP 418");
+    await other.stop();
+    expect(server.listenerCount("upgrade")).toBe(1);
   });
 });

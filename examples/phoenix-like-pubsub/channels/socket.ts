@@ -20,6 +20,7 @@ import { Routes } from "./routes.ts";
 import { sleep } from "./sleep.ts";
 import { Topics } from "./topics.ts";
 import type { Assigns, Channel, DrainOptions, PhoenixSocket, SocketOptions, SocketStats } from "./types.ts";
+import { serveUpgrades } from "./upgrades.ts";
 import { WebSocketHttp } from "./websocket-http.ts";
 
 const DEFAULT_PATH = "/socket";
@@ -91,14 +92,9 @@ class NodeSocket implements PhoenixSocket {
     };
     // Else the server's own listener would answer, too, what is for this one.
     server.removeAllListeners("request").on("request", onRequest);
-    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      if (this.handleUpgrade(request, socket, head)) return;
-      // Somebody has to hang up.
-      if (server.listenerCount("upgrade") === 1) socket.destroy();
-    };
-    server.on("upgrade", onUpgrade);
+    const endUpgrades = serveUpgrades(server, (...upgrade) => this.handleUpgrade(...upgrade));
     this.#detach.push(() => {
-      server.off("upgrade", onUpgrade);
+      endUpgrades();
       if (!server.listeners("request").includes(onRequest)) return;
       server.off("request", onRequest);
       for (const other of others) server.on("request", other);

@@ -52,7 +52,7 @@ export function servicesOf(
   const limits = checkLimits({ closeMs: 100, ...limited });
   return {
     node,
-    topics: new Topics({ node, pubsub, settleMs: 1_000, logger }),
+    topics: new Topics({ node, pubsub, limits, logger }),
     presence,
     feeds: new PresenceFeeds(presence, logger),
     limits,

@@ -3,7 +3,7 @@ import type { Frame, ServerMessage } from "./messages.ts";
 import type { Routes } from "./routes.ts";
 import { type ChannelId, Session, type SessionEffect, type SessionInput } from "./session.ts";
 import type { Assigns, Channel } from "./types.ts";
-import { decodeBinary, decodeText, encode, MalformedFrameError, UnsendableError } from "./wire.ts";
+import { decodeBinary, decodeText, encode, encodeWithin, MalformedFrameError } from "./wire.ts";
 
 /** Why a client is sent away. Each transport has its own way to say so. */
 export type CloseCause = "disconnected" | "idle" | "malformed" | "restart" | "slow";
@@ -137,25 +137,14 @@ export class Connection {
 
   /** Undefined: it has no way to the client. */
   #frameOf(message: ServerMessage, isLimited: boolean): Frame | undefined {
-    const frame = isLimited ? this.#encodeLimited(message) : encode(message);
+    const { outboundBytes } = this.#services.limits;
+    const frame = isLimited ? encodeWithin(outboundBytes, message) : encode(message);
     if (typeof frame === "string" || this.#transport.takesBytes) return frame;
     this.#services.counts.binaryDropped += 1;
     if (message.kind !== "reply") return undefined;
     // Else whoever asked would wait until it gives up.
     const response = { reason: "bytes cannot be sent by long polling" };
     return encode({ ...message, status: "error", response });
-  }
-
-  /** @throws UnsendableError */
-  #encodeLimited(message: ServerMessage): Frame {
-    const frame = encode(message);
-    const bytes = Buffer.byteLength(frame);
-    const { outboundBytes } = this.#services.limits;
-    if (bytes <= outboundBytes) return frame;
-    // Else the transport would take the client for a slow one, and would close it: again each time that it comes back.
-    throw new UnsendableError(
-      `a frame has at most limits.outboundBytes, ${outboundBytes} bytes; ${describe(message)} has ${bytes}`,
-    );
   }
 
   #deliver(frame: Frame): void {
@@ -226,7 +215,8 @@ export class Connection {
       admitted: (response: unknown) => this.#step({ kind: "admitted", channel: id, response }),
       refused: (response: unknown) => {
         // Afterwards the session knows nobody any more who could be told that it cannot be said.
-        this.#encodeLimited({ kind: "reply", joinRef: null, ref: null, topic, status: "error", response });
+        const { outboundBytes } = this.#services.limits;
+        encodeWithin(outboundBytes, { kind: "reply", joinRef: null, ref: null, topic, status: "error", response });
         this.#step({ kind: "refused", channel: id, response });
       },
       answered: (ref: string | null, status: string, response: unknown) =>
@@ -270,18 +260,5 @@ export class Connection {
       this.#isPaused = false;
       this.#transport.resume();
     }
-  }
-}
-
-function describe(message: ServerMessage): string {
-  switch (message.kind) {
-    case "push":
-    case "broadcast":
-      return message.event;
-    case "reply":
-      return "an answer";
-    case "closed":
-    case "crashed":
-      return "an end";
   }
 }

@@ -65,7 +65,7 @@ class NodeSocket implements PhoenixSocket {
     this.pubsub = createPubSub(node, { name });
     this.presence = createPresence(this.pubsub);
     this.#control = createPubSub(node, { name: `${name}-control` });
-    this.#topics = new Topics({ node, pubsub: this.pubsub, settleMs: limits.settleMs, logger });
+    this.#topics = new Topics({ node, pubsub: this.pubsub, limits, logger });
     this.#services = {
       node,
       topics: this.#topics,

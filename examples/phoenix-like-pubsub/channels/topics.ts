@@ -1,7 +1,8 @@
 import { type ClusterNode, type Logger, type PubSub, type Subscription, TimeoutError } from "rollcall";
+import type { ChannelLimits } from "./limits.ts";
 import type { Frame } from "./messages.ts";
 import type { Broadcast } from "./types.ts";
-import { encode } from "./wire.ts";
+import { encodeWithin } from "./wire.ts";
 
 /** One client in one topic. */
 export interface Listener {
@@ -28,7 +29,7 @@ interface Topic {
 export interface TopicsParts {
   readonly node: ClusterNode;
   readonly pubsub: PubSub;
-  readonly settleMs: number;
+  readonly limits: Pick<ChannelLimits, "outboundBytes" | "settleMs">;
   readonly logger: Logger;
 }
 
@@ -79,7 +80,7 @@ export class Topics {
    * @throws UnsendableError, and what `PubSub.broadcast` throws: then nobody gets it
    */
   broadcast(name: string, { event, payload }: Broadcast, except?: Listener): void {
-    const frame = encode({ kind: "broadcast", topic: name, event, payload });
+    const frame = this.#encode(name, { event, payload });
     const topic = this.#topics.get(name);
     const { pubsub } = this.#parts;
     if (topic === undefined) {
@@ -88,6 +89,11 @@ export class Topics {
     }
     pubsub.broadcastFrom(topic.subscription, name, { event, payload });
     fanOut(topic, frame, except);
+  }
+
+  /** @throws UnsendableError */
+  #encode(topic: string, { event, payload }: Broadcast): Frame {
+    return encodeWithin(this.#parts.limits.outboundBytes, { kind: "broadcast", topic, event, payload });
   }
 
   #open(name: string): Topic {
@@ -107,9 +113,9 @@ export class Topics {
 
   /** Else a message that another node sends right after the client was let in might pass this node by. */
   async #settled(name: string): Promise<void> {
-    const { logger, node, settleMs } = this.#parts;
+    const { limits, logger, node } = this.#parts;
     try {
-      await node.settled({ timeoutMs: settleMs });
+      await node.settled({ timeoutMs: limits.settleMs });
     } catch (error) {
       // The channel's own calls tell of a node that is stopped. One that lags must not keep clients out.
       if (error instanceof TimeoutError)
@@ -126,7 +132,7 @@ export class Topics {
       return;
     }
     try {
-      fanOut(topic, encode({ kind: "broadcast", topic: name, ...message }));
+      fanOut(topic, this.#encode(name, message));
     } catch (error) {
       this.#parts.logger.warn({ topic: name, error }, "what was broadcast has no frame, and was dropped");
     }

@@ -92,6 +92,34 @@ export function encode(message: ServerMessage): Frame {
   }
 }
 
+/**
+ * For what channels say. A client that is sent more than may wait for it is taken for a slow one, and closed: again each time that
+ * it comes back, while whoever said so much would not even know.
+ *
+ * @throws UnsendableError also when the frame has more than so many bytes
+ */
+export function encodeWithin(outboundBytes: number, message: ServerMessage): Frame {
+  const frame = encode(message);
+  const bytes = Buffer.byteLength(frame);
+  if (bytes <= outboundBytes) return frame;
+  throw new UnsendableError(
+    `a frame has at most limits.outboundBytes, ${outboundBytes} bytes; ${describe(message)} has ${bytes}`,
+  );
+}
+
+function describe(message: ServerMessage): string {
+  switch (message.kind) {
+    case "push":
+    case "broadcast":
+      return message.event;
+    case "reply":
+      return "an answer";
+    case "closed":
+    case "crashed":
+      return "an end";
+  }
+}
+
 /** Undefined: it is for JSON. */
 function bytesOf(payload: unknown): Uint8Array | undefined {
   if (payload instanceof Uint8Array) return payload;

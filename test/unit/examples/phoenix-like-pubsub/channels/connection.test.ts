@@ -3,6 +3,7 @@ import { type Answer, ok, refuse } from "../../../../../examples/phoenix-like-pu
 import type { Channel, ChannelContext } from "../../../../../examples/phoenix-like-pubsub/channels/types.ts";
 import type { ClusterNode, Process } from "../../../../../src/index.ts";
 import { connect, servicesOf } from "../../../../support/channels-connection.ts";
+import { loggerTo } from "../../../../support/channels-stage.ts";
 import { lobbyChannel } from "../../../../support/rooms.ts";
 import { Shells } from "../../../../support/shells.ts";
 
@@ -247,6 +248,53 @@ describe("the channels of a client", () => {
     send("1", "1", topic, "phx_join", {});
     const unmatched = { status: "error", response: { reason: "unmatched topic" } };
     expect(transport.take()).toEqual([["1", "1", topic, "phx_reply", unmatched]]);
+  });
+
+  test("that broadcast what is too long for any client crash, and nobody else hears of it", async () => {
+    const complaints: string[] = [];
+    const limits = { outboundBytes: 8 * 1024 };
+    const shout: Channel = {
+      join: () => ok(),
+      handleIn(_event, payload, { broadcast }) {
+        broadcast("said", payload);
+        return ok();
+      },
+    };
+    const here = servicesOf(a, { room: shout }, limits, loggerTo(complaints));
+    const elsewhere = servicesOf(b, { room: shout }, limits);
+    const [ann, bob, eve] = [connect(here), connect(here), connect(elsewhere)];
+    for (const { send } of [ann, bob, eve]) send("1", "1", "room", "phx_join", {});
+    await shells.run(200);
+    for (const { transport } of [ann, bob, eve]) transport.take();
+    ann.send("1", "2", "room", "e", { text: "x".repeat(8 * 1024) });
+    await shells.run(100);
+    expect(ann.transport.take()).toEqual([["1", "1", "room", "phx_error", { reason: "crashed" }]]);
+    expect(complaints).toEqual([
+      expect.stringMatching(
+        /^a channel crashed: a frame has at most limits\.outboundBytes, 8192 bytes; said has 82\d\d$/,
+      ),
+    ]);
+    for (const { transport } of [bob, eve]) expect(transport.take()).toEqual([]);
+  });
+
+  test("hear nothing of what another node may broadcast, but is too long here: it is logged", async () => {
+    const complaints: string[] = [];
+    const here = servicesOf(
+      a,
+      { room: { join: () => ok() } },
+      { outboundBytes: 8 * 1024 },
+      loggerTo(complaints),
+    );
+    const { send, transport } = connect(here);
+    send("1", "1", "room", "phx_join", {});
+    await shells.run(100);
+    transport.take();
+    servicesOf(b, {}).topics.broadcast("room", { event: "said", payload: { text: "x".repeat(8 * 1024) } });
+    await shells.run(100);
+    expect(transport.take()).toEqual([]);
+    expect(complaints).toEqual([
+      expect.stringMatching(/^what was broadcast has no frame, and was dropped: a frame has at most/),
+    ]);
   });
 
   test("are sent elsewhere when their node stops, and are not told that they are closed", async () => {

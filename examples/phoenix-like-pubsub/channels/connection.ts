@@ -203,7 +203,7 @@ export class Connection {
     runner.handle(event, payload, ref);
   }
 
-  #start({ channel: id, topic, payload }: Extract<SessionEffect, { kind: "start" }>): void {
+  #start({ channel: id, joinRef, ref, topic, payload }: Extract<SessionEffect, { kind: "start" }>): void {
     if (this.#isClosed) {
       // Nobody is there to be let in, and the session waits for its end.
       this.#step({ kind: "ended", channel: id, crashed: false });
@@ -216,7 +216,7 @@ export class Connection {
       refused: (response: unknown) => {
         // Afterwards the session knows nobody any more who could be told that it cannot be said.
         const { outboundBytes } = this.#services.limits;
-        encodeWithin(outboundBytes, { kind: "reply", joinRef: null, ref: null, topic, status: "error", response });
+        encodeWithin(outboundBytes, { kind: "reply", joinRef, ref, topic, status: "error", response });
         this.#step({ kind: "refused", channel: id, response });
       },
       answered: (ref: string | null, status: string, response: unknown) =>

@@ -37,6 +37,8 @@ export type SessionEffect =
       readonly channel: ChannelId;
       readonly topic: string;
       readonly joinRef: Ref;
+      /** Of the join: what it is answered names it. */
+      readonly ref: Ref;
       readonly payload: unknown;
     }
   | {
@@ -149,7 +151,7 @@ export class Session {
     };
     this.#byTopic.set(topic, joined);
     this.#byId.set(joined.id, joined);
-    return { kind: "start", channel: joined.id, topic, joinRef, payload };
+    return { kind: "start", channel: joined.id, topic, joinRef, ref, payload };
   }
 
   #leave(message: ClientMessage): readonly SessionEffect[] {

@@ -242,6 +242,22 @@ describe("the channels of a client", () => {
     expect(services.counts.channels).toBe(0);
   });
 
+  test("are told their references when they refuse with as much as fits without them: they crash instead", async () => {
+    const limit = 8 * 1024;
+    const [joinRef, ref] = ["join-reference", "reference"];
+    const frame = (pad: string) =>
+      JSON.stringify([joinRef, ref, "room", "phx_reply", { status: "error", response: { pad } }]);
+    for (const over of [0, 1]) {
+      const pad = "x".repeat(limit - frame("").length + over);
+      const services = servicesOf(a, { room: { join: () => refuse({ pad }) } }, { outboundBytes: limit });
+      const { send, transport } = connect(services);
+      send(joinRef, ref, "room", "phx_join", {});
+      const response = over === 0 ? { pad } : { reason: "join crashed" };
+      expect(transport.take()).toEqual([[joinRef, ref, "room", "phx_reply", { status: "error", response }]]);
+      expect(services.counts).toMatchObject({ channels: 0, crashes: over });
+    }
+  });
+
   test("are not there for a topic that is too long to be told back: nobody crashes", async () => {
     const { send, transport } = connect(servicesOf(a, {}, { outboundBytes: 8 * 1024 }));
     const topic = "x".repeat(8 * 1024);

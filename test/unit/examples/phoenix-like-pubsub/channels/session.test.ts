@@ -27,6 +27,7 @@ describe("a session", () => {
     channel,
     topic,
     joinRef,
+    ref: joinRef ?? "1",
     payload: {},
   });
   const reply = (

@@ -40,7 +40,11 @@ export interface ChannelLimits {
   readonly batchLines: number;
   /** Bytes of one long-poll request. */
   readonly batchBytes: number;
-  /** Bytes of all long-poll requests that are being received, or wait for room: of this node, for their memory is that of all. */
+  /**
+   * Bytes of all long-poll requests that are being received, or wait for room: of this node, for their memory is that of all. Of
+   * each the first `batchesBytes / sockets` bytes, 6.5 KiB by default, are not counted, so that a few clients with long ones do
+   * not keep out small ones. So all take at most twice as much.
+   */
   readonly batchesBytes: number;
   /** How long a long-poll request may take to come, and an answer to be read. The client gives up after 20 s. */
   readonly transferMs: number;

@@ -11,16 +11,24 @@ export type Body =
   /** It was cut off, or nobody waits for it any more. What came of it is not to be taken for all. */
   | { readonly kind: "abandoned" };
 
-/** The bodies of all requests that are being received, or dealt with: each takes room until that is done. */
+type BodyLimits = Pick<ChannelLimits, "batchBytes" | "batchesBytes" | "sockets">;
+
+/**
+ * The bodies of all requests that are being received, or dealt with: each takes room until that is done. What a small one takes is
+ * its own: else a few clients that send long ones, slowly, would keep out all others.
+ */
 export class Bodies {
-  readonly #limits: Pick<ChannelLimits, "batchBytes" | "batchesBytes">;
+  readonly #limits: BodyLimits;
+  /** Of each body: the shares of all clients together take as much as what is weighed. */
+  readonly #shareBytes: number;
   #bytes = 0;
 
-  constructor(limits: Pick<ChannelLimits, "batchBytes" | "batchesBytes">) {
+  constructor(limits: BodyLimits) {
     this.#limits = limits;
+    this.#shareBytes = Math.floor(limits.batchesBytes / limits.sockets);
   }
 
-  /** What all of them take now. */
+  /** What all of them take now, past the share of each. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -35,16 +43,19 @@ export class Bodies {
     use: (body: Body) => Promise<T>,
   ): Promise<T> {
     let taken = 0;
+    let weighed = 0;
     const weigh = (bytes: number): Body | undefined => {
       taken += bytes;
-      this.#bytes += bytes;
+      const past = Math.max(0, taken - this.#shareBytes);
+      this.#bytes += past - weighed;
+      weighed = past;
       if (taken > this.#limits.batchBytes) return { kind: "tooLong" };
-      return this.#bytes > this.#limits.batchesBytes ? { kind: "noRoom" } : undefined;
+      return weighed > 0 && this.#bytes > this.#limits.batchesBytes ? { kind: "noRoom" } : undefined;
     };
     try {
       return await use(await read(request, abandon, weigh));
     } finally {
-      this.#bytes -= taken;
+      this.#bytes -= weighed;
     }
   }
 }

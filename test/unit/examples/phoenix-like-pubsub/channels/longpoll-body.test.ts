@@ -8,7 +8,7 @@ describe("bodies of requests", () => {
   let ending: AbortController;
 
   beforeEach(() => {
-    bodies = new Bodies({ batchBytes: 10, batchesBytes: 15 });
+    bodies = new Bodies({ batchBytes: 10, batchesBytes: 15, sockets: 16 });
     ending = new AbortController();
   });
 
@@ -67,6 +67,30 @@ describe("bodies of requests", () => {
     expect(await third.body).toEqual({ kind: "whole", text: "1234567" });
     first.end();
     expect(await first.body).toEqual({ kind: "whole", text: "12345678" });
+    expect(bodies.bytes).toBe(0);
+  });
+
+  test("have a share of their own each, so that small ones find room whatever the others take", async () => {
+    bodies = new Bodies({ batchBytes: 20, batchesBytes: 15, sockets: 5 });
+    const long = [receive(), receive()];
+    for (const { send } of long) send("12345678");
+    expect(bodies.bytes).toBe(10);
+    const full = receive();
+    full.send("123");
+    full.send("456789");
+    expect(await full.body).toEqual({ kind: "noRoom" });
+    // What is past the share of one is weighed with that of all others.
+    long[0]?.send("12345");
+    expect(bodies.bytes).toBe(15);
+    for (const _ of Array.from({ length: 4 })) {
+      const small = receive();
+      small.send("1");
+      small.send("23");
+      small.end();
+      expect(await small.body).toEqual({ kind: "whole", text: "123" });
+    }
+    for (const { end } of long) end();
+    await Promise.all(long.map(({ body }) => body));
     expect(bodies.bytes).toBe(0);
   });
 

@@ -2,7 +2,7 @@ import type { ClusterNode, ExitReason, Logger, Pid, Presence, PresenceMeta, Proc
 import { Answer } from "./answer.ts";
 import type { ChannelLimits } from "./limits.ts";
 import type { Frame, Ref } from "./messages.ts";
-import type { PresenceFeeds } from "./presence-feeds.ts";
+import type { FeedPlace, PresenceFeeds } from "./presence-feeds.ts";
 import { isPromiseLike } from "./promise-like.ts";
 import type { StopReason } from "./session.ts";
 import { TaskQueue } from "./task-queue.ts";
@@ -54,7 +54,7 @@ export class ChannelRunner {
   readonly #stopping = new AbortController();
   #isAdmitted = false;
   #seat: Seat | undefined;
-  #unfollow: (() => void) | undefined;
+  #feed: FeedPlace | undefined;
   /** Events that were given and are not dealt with. */
   #events = 0;
   #end: ChannelEnd | undefined;
@@ -118,6 +118,8 @@ export class ChannelRunner {
         if (this.#isEnding) return undefined;
         const seat = this.#services.topics.take(topic, this.#port);
         this.#seat = seat;
+        // Before the client is let in: the node may take no more watches, and who was told ok is in.
+        if (this.#start.channel.presence === true) this.#feed = this.#services.feeds.take(topic);
         if (seat.ready === undefined) return this.#admit(seat, answer.response);
         return this.#attempt(
           () => seat.ready,
@@ -134,10 +136,8 @@ export class ChannelRunner {
     // The client may have gone while it was told.
     if (this.#isEnding) return;
     seat.listen();
-    const { channel, topic } = this.#start;
     const port = this.#port;
-    if (channel.presence !== true) return;
-    this.#unfollow = this.#services.feeds.follow(topic, {
+    this.#feed?.follow({
       // It may be too long for this client: that is no matter of the others.
       state: (presences) =>
         void this.#attempt(
@@ -146,7 +146,6 @@ export class ChannelRunner {
         ),
       diff: (frame: Frame) => port.deliver(frame),
     });
-    if (this.#isEnding) this.#unfollow();
   }
 
   get #isEnding(): boolean {
@@ -208,7 +207,7 @@ export class ChannelRunner {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#seat?.leave();
-    this.#unfollow?.();
+    this.#feed?.leave();
     this.#timer = setTimeout(() => this.#finish(this.#isCrash(end)), this.#services.limits.closeMs);
     this.#stopping.abort();
     this.#tasks.add(() => this.#terminate());
@@ -243,7 +242,7 @@ export class ChannelRunner {
     clearTimeout(this.#timer);
     this.#tasks.clear();
     this.#seat?.leave();
-    this.#unfollow?.();
+    this.#feed?.leave();
     while (this.#events > 0) this.#handled();
     const end = this.#end;
     this.process.exit(end?.kind === "error" ? { kind: "error", error: end.error } : { kind: "normal" });

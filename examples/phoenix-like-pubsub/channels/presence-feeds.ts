@@ -11,6 +11,14 @@ export interface Follower {
   diff(frame: Frame): void;
 }
 
+/** A place among those who follow one topic: nobody can be kept from following who has one. */
+export interface FeedPlace {
+  /** From now on it is told. @throws what the follower throws: then it follows nothing */
+  readonly follow: (follower: Follower) => void;
+  /** Idempotent. Afterwards nobody follows by this place. */
+  readonly leave: () => void;
+}
+
 /**
  * Who is in the topics that have channels here. A topic has one watch, and one table that its events have made: what a client is
  * told first and what it is told then fit together, whatever happens meanwhile.
@@ -25,22 +33,32 @@ export class PresenceFeeds {
     this.#logger = logger;
   }
 
-  /**
-   * @returns ends it; idempotent
-   * @throws what the node throws when it takes no more watches, and what the follower throws: then it follows nothing
-   */
-  follow(topic: string, follower: Follower): () => void {
+  /** @throws what the node throws when it takes no more watches */
+  take(topic: string): FeedPlace {
     const feed = this.#feeds.get(topic) ?? this.#open(topic);
+    feed.places += 1;
+    let isTaken = true;
+    let following: Follower | undefined;
     const leave = (): void => {
-      if (feed.remove(follower)) this.#feeds.delete(topic);
+      if (!isTaken) return;
+      isTaken = false;
+      if (following !== undefined) feed.remove(following);
+      feed.places -= 1;
+      if (feed.places > 0) return;
+      this.#feeds.delete(topic);
+      feed.end();
     };
-    try {
-      feed.add(follower);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-    return leave;
+    const follow = (follower: Follower): void => {
+      if (!isTaken) return;
+      following = follower;
+      try {
+        feed.add(follower);
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    };
+    return { follow, leave };
   }
 
   #open(topic: string): Feed {
@@ -66,15 +84,17 @@ export class PresenceFeeds {
 class Feed {
   readonly #topic: string;
   readonly #texts: PresenceTexts;
-  readonly #onIdle: () => void;
+  /** Ends the watch. */
+  readonly end: () => void;
+  places = 0;
   readonly #followers = new Set<Follower>();
   /** Else the first event is not here yet. */
   #isKnown = false;
 
-  constructor(topic: string, texts: PresenceTexts, onIdle: () => void) {
+  constructor(topic: string, texts: PresenceTexts, end: () => void) {
     this.#topic = topic;
     this.#texts = texts;
-    this.#onIdle = onIdle;
+    this.end = end;
   }
 
   add(follower: Follower): void {
@@ -82,11 +102,8 @@ class Feed {
     if (this.#isKnown) follower.state(this.#texts.whole);
   }
 
-  /** @returns whether it was the last: nobody follows this one ever after */
-  remove(follower: Follower): boolean {
-    if (!this.#followers.delete(follower) || this.#followers.size > 0) return false;
-    this.#onIdle();
-    return true;
+  remove(follower: Follower): void {
+    this.#followers.delete(follower);
   }
 
   take(event: PresenceEvent): void {

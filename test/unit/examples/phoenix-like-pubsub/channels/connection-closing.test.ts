@@ -54,7 +54,9 @@ describe("a client whose transport closes while it sends", () => {
     const services = servicesOf(a, { lobby: lobbyChannel });
     const { processes, watches } = a.stats();
     const { connection, send, transport } = connect(services);
-    const follow = vi.spyOn(services.feeds, "follow");
+    const open = services.feeds.take.bind(services.feeds);
+    const follow = vi.fn();
+    vi.spyOn(services.feeds, "take").mockImplementation((topic) => ({ ...open(topic), follow }));
     breakAtNextSend(transport, connection);
     send("1", "1", "lobby", "phx_join", { key: "ann" });
     await shells.run(100);

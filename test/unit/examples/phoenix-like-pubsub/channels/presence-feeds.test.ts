@@ -32,9 +32,10 @@ describe("clients that follow presences", () => {
         diffs += 1;
       },
     };
-    const leave = services.feeds.follow("lobby", follower);
+    const place = services.feeds.take("lobby");
+    place.follow(follower);
     await shells.run(10);
-    return { states, leave, diffs: () => diffs };
+    return { states, leave: place.leave, diffs: () => diffs };
   }
 
   async function join(key: string) {
@@ -74,7 +75,7 @@ describe("clients that follow presences", () => {
       },
       diff: () => void told.push("diff"),
     };
-    expect(() => services.feeds.follow("lobby", broken)).toThrow("on purpose");
+    expect(() => services.feeds.take("lobby").follow(broken)).toThrow("on purpose");
     track("ann");
     await shells.run(100);
     expect(first.diffs()).toBe(1);
@@ -168,11 +169,45 @@ describe("clients that follow presences", () => {
     });
   });
 
-  test("crash without a watch left behind when the node takes no more of them", async () => {
+  test("are not let in when the node takes no more watches: nothing is left behind", async () => {
     const one = await shells.start("one", { limits: { watches: 1 } });
-    const full = servicesOf(one, { lobby: lobbyChannel }, {}, loggerTo(complaints));
-    full.feeds.follow("other", { state() {}, diff() {} });
-    expect(() => full.feeds.follow("lobby", { state() {}, diff() {} })).toThrow(LimitExceededError);
-    expect(one.stats().watches).toBe(1);
+    const full = servicesOf(one, { lobby: lobbyChannel, other: lobbyChannel }, {}, loggerTo(complaints));
+    const join = async (topic: string) => {
+      const client = connect(full);
+      client.send("1", "1", topic, "phx_join", { key: "ann" });
+      await shells.run(200);
+      return client;
+    };
+    const first = await join("other");
+    expect(eventsOf(first.transport.take())).toEqual(["phx_reply", "presence_state"]);
+    const { processes } = one.stats();
+    expect(() => full.feeds.take("lobby")).toThrow(LimitExceededError);
+    const crashed = { status: "error", response: { reason: "join crashed" } };
+    expect((await join("lobby")).transport.take()).toEqual([["1", "1", "lobby", "phx_reply", crashed]]);
+    expect(full.counts).toMatchObject({ channels: 1, crashes: 1 });
+    expect(full.topics.size).toBe(1);
+    expect(one.stats()).toMatchObject({ processes, watches: 1 });
+    first.connection.closed();
+    await shells.run(100);
+    expect(one.stats().watches).toBe(0);
+    expect(eventsOf((await join("lobby")).transport.take())).toEqual(["phx_reply", "presence_state"]);
+  });
+
+  test("keep the watch of a topic from when they are about to be let in until they leave", async () => {
+    const { watches } = a.stats();
+    const place = services.feeds.take("lobby");
+    expect(a.stats().watches).toBe(watches + 1);
+    place.leave();
+    await shells.run(10);
+    expect(a.stats().watches).toBe(watches);
+    // Too late.
+    place.follow({
+      state: () => {
+        throw new Error("nobody follows");
+      },
+      diff() {},
+    });
+    const states = (await follow()).states;
+    expect(states).toHaveLength(1);
   });
 });

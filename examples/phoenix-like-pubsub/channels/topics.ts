@@ -1,4 +1,5 @@
 import { type ClusterNode, type Logger, type PubSub, type Subscription, TimeoutError } from "rollcall";
+import { checkAlike } from "./alike.ts";
 import type { ChannelLimits } from "./limits.ts";
 import type { Frame } from "./messages.ts";
 import type { Broadcast } from "./types.ts";
@@ -81,6 +82,7 @@ export class Topics {
    */
   broadcast(name: string, { event, payload }: Broadcast, except?: Listener): void {
     const frame = this.#encode(name, { event, payload });
+    if (typeof frame === "string") checkAlike(payload);
     const topic = this.#topics.get(name);
     const { pubsub } = this.#parts;
     if (topic === undefined) {

@@ -66,9 +66,14 @@ export interface ChannelContext<State extends object = Assigns> {
   /** Aborted when the channel is to end: what it waits for is not wanted any more. */
   readonly signal: AbortSignal;
   readonly presence: ChannelPresence;
-  /** To this client. @throws UnsendableError for what neither JSON nor bytes can say */
+  /** To this client. @throws UnsendableError for what neither JSON nor bytes can say, and for more than `limits.outboundBytes` */
   push(event: string, payload?: unknown): void;
-  /** To all clients in the topic, on all nodes. @throws UnsendableError, and what `PubSub.broadcast` throws */
+  /**
+   * To all clients in the topic, on all nodes.
+   *
+   * @throws UnsendableError for what neither JSON nor bytes can say, for bytes within JSON, and for more than
+   *   `limits.outboundBytes`; and what `PubSub.broadcast` throws
+   */
   broadcast(event: string, payload?: unknown): void;
   /** To all but this one. */
   broadcastFrom(event: string, payload?: unknown): void;

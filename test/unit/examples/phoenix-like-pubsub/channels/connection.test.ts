@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Answer, ok, refuse } from "../../../../../examples/phoenix-like-pubsub/channels/answer.ts";
 import type { Channel, ChannelContext } from "../../../../../examples/phoenix-like-pubsub/channels/types.ts";
+import { UnsendableError } from "../../../../../examples/phoenix-like-pubsub/channels/wire.ts";
 import type { ClusterNode, Process } from "../../../../../src/index.ts";
 import { connect, servicesOf } from "../../../../support/channels-connection.ts";
 import { loggerTo } from "../../../../support/channels-stage.ts";
@@ -291,6 +292,46 @@ describe("the channels of a client", () => {
       ),
     ]);
     for (const { transport } of [bob, eve]) expect(transport.take()).toEqual([]);
+  });
+
+  test("hear the same of a broadcast on all nodes", async () => {
+    const payload = {
+      at: new Date(0),
+      error: Object.assign(new Error("x"), { code: "E" }),
+      gone: undefined,
+      odd: [undefined, Number.NaN],
+      deep: { null: null },
+    };
+    const services = [a, b].map((node) => servicesOf(node, { room: { join: () => ok() } }));
+    const clients = services.map((each) => connect(each));
+    for (const { send } of clients) send("1", "1", "room", "phx_join", {});
+    await shells.run(200);
+    for (const { transport } of clients) transport.take();
+    services[0]?.topics.broadcast("room", { event: "said", payload });
+    await shells.run(100);
+    const [here, there] = clients.map(({ transport }) => transport.sent.splice(0));
+    expect(here).toEqual([JSON.stringify([null, null, "room", "said", payload])]);
+    expect(there).toEqual(here);
+  });
+
+  class Told extends Error {
+    toJSON(): string {
+      return "told";
+    }
+  }
+  const self: Record<string, unknown> = {};
+  self["self"] = self;
+  test.each([
+    ["a Buffer", { list: [{ key: Buffer.from("ab") }] }, /bytes .*payload\.list\[0\]\.key/],
+    ["a view", { "a b": new Uint16Array(1) }, /bytes .*payload\["a b"\]/],
+    ["an ArrayBuffer", [new ArrayBuffer(1)], /bytes .*payload\[0\]/],
+    ["what says itself how it becomes JSON", { error: new Told() }, /toJSON .*payload\.error/],
+    ["a cycle", self, /JSON/],
+  ])("cannot broadcast what would not be the same on all nodes: %s", (_what, payload, message) => {
+    const { topics } = servicesOf(a, {});
+    const broadcast = () => topics.broadcast("room", { event: "said", payload });
+    expect(broadcast).toThrow(UnsendableError);
+    expect(broadcast).toThrow(message);
   });
 
   test("hear nothing of what another node may broadcast, but is too long here: it is logged", async () => {

@@ -54,7 +54,7 @@ export function servicesOf(
     node,
     topics: new Topics({ node, pubsub, limits, logger }),
     presence,
-    feeds: new PresenceFeeds(presence, logger),
+    feeds: new PresenceFeeds(presence, logger, limits),
     limits,
     logger,
     routes: new Routes(channels),

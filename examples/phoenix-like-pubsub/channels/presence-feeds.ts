@@ -1,4 +1,5 @@
 import type { Logger, Presence, PresenceEvent } from "rollcall";
+import type { ChannelLimits } from "./limits.ts";
 import type { Frame } from "./messages.ts";
 import { PresenceTexts } from "./presence-texts.ts";
 import { type EncodedJson, encode } from "./wire.ts";
@@ -26,11 +27,14 @@ export interface FeedPlace {
 export class PresenceFeeds {
   readonly #presence: Presence;
   readonly #logger: Logger;
+  readonly #outboundBytes: number;
   readonly #feeds = new Map<string, Feed>();
 
-  constructor(presence: Presence, logger: Logger) {
+  /** @param limits `outboundBytes`: how long a frame may be */
+  constructor(presence: Presence, logger: Logger, { outboundBytes }: Pick<ChannelLimits, "outboundBytes">) {
     this.#presence = presence;
     this.#logger = logger;
+    this.#outboundBytes = outboundBytes;
   }
 
   /** @throws what the node throws when it takes no more watches */
@@ -66,7 +70,7 @@ export class PresenceFeeds {
     const texts = new PresenceTexts((key, error) =>
       this.#logger.warn({ topic, key, error }, "a presence that JSON cannot say is shown to no client"),
     );
-    const feed = new Feed(topic, texts, () => stopping.abort());
+    const feed = new Feed(topic, texts, this.#outboundBytes, () => stopping.abort());
     const watch = this.#presence.watch(topic, { signal: stopping.signal });
     this.#feeds.set(topic, feed);
     void (async () => {
@@ -84,6 +88,7 @@ export class PresenceFeeds {
 class Feed {
   readonly #topic: string;
   readonly #texts: PresenceTexts;
+  readonly #outboundBytes: number;
   /** Ends the watch. */
   readonly end: () => void;
   places = 0;
@@ -91,9 +96,10 @@ class Feed {
   /** Else the first event is not here yet. */
   #isKnown = false;
 
-  constructor(topic: string, texts: PresenceTexts, end: () => void) {
+  constructor(topic: string, texts: PresenceTexts, outboundBytes: number, end: () => void) {
     this.#topic = topic;
     this.#texts = texts;
+    this.#outboundBytes = outboundBytes;
     this.end = end;
   }
 
@@ -110,13 +116,20 @@ class Feed {
     if (event.kind !== "diff") {
       this.#isKnown = true;
       this.#texts.reset(event.presences);
-      for (const follower of this.#followers) follower.state(this.#texts.whole);
+      this.#tellState();
       return;
     }
     if (!this.#isKnown) return;
     const payload = this.#texts.change(event.joins, event.leaves);
     if (payload === undefined) return;
     const frame = encode({ kind: "broadcast", topic: this.#topic, event: "presence_diff", payload });
-    for (const follower of this.#followers) follower.diff(frame);
+    // It has whoever left and whoever came, and may be longer than what is true now. If that is too long as well, those who follow
+    // learn it by its state, and their other channels live on; by a frame that is too long all of them would be sent away.
+    if (Buffer.byteLength(frame) > this.#outboundBytes) this.#tellState();
+    else for (const follower of this.#followers) follower.diff(frame);
+  }
+
+  #tellState(): void {
+    for (const follower of this.#followers) follower.state(this.#texts.whole);
   }
 }

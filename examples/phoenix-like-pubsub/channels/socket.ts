@@ -70,7 +70,7 @@ class NodeSocket implements PhoenixSocket {
       node,
       topics: this.#topics,
       presence: this.presence,
-      feeds: new PresenceFeeds(this.presence, logger),
+      feeds: new PresenceFeeds(this.presence, logger, limits),
       limits,
       logger,
       routes,

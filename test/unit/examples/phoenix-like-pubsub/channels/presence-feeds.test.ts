@@ -169,6 +169,30 @@ describe("clients that follow presences", () => {
     });
   });
 
+  test("are told anew who is there when the changes are too long for a frame", async () => {
+    services = servicesOf(a, { lobby: lobbyChannel }, { outboundBytes: 8 * 1024 }, loggerTo(complaints));
+    const there = a.spawn();
+    services.presence.track(there, "lobby", "long", { text: "x".repeat(5_000) });
+    const { send, transport } = await join("ann");
+    expect(eventsOf(transport.take())).toEqual(["phx_reply", "presence_state"]);
+    // A leave and a join, each of which has it all.
+    services.presence.update(there, "lobby", "long", { text: "y".repeat(5_000) });
+    await shells.run(100);
+    const told = transport.take() as readonly (readonly unknown[])[];
+    expect(eventsOf(told)).toEqual(["presence_state"]);
+    expect(told[0]?.[4]).toMatchObject({ long: { metas: [{ text: "y".repeat(5_000) }] }, ann: {} });
+    // More than any client can be told.
+    track("longer", { text: "x".repeat(5_000) });
+    await shells.run(100);
+    expect(eventsOf(transport.take())).toEqual(["presence_diff"]);
+    services.presence.update(there, "lobby", "long", { text: "z".repeat(5_000) });
+    await shells.run(100);
+    expect(eventsOf(transport.take())).toEqual(["phx_error"]);
+    send(null, "2", "phoenix", "heartbeat", {});
+    expect(transport.take()).toHaveLength(1);
+    expect(services.counts.crashes).toBe(1);
+  });
+
   test("are not let in when the node takes no more watches: nothing is left behind", async () => {
     const one = await shells.start("one", { limits: { watches: 1 } });
     const full = servicesOf(one, { lobby: lobbyChannel, other: lobbyChannel }, {}, loggerTo(complaints));

@@ -36,7 +36,7 @@ async function run(): Promise<void> {
   tell({ kind: "ready" });
   await ended();
   // Else the line to the process that started this one would keep it alive.
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
 }
 
 function listening(to: Server, at: number, where: string): Promise<void> {

@@ -60,11 +60,8 @@ const visit = {
 };
 
 const sayName = insisting("rename", () => ({ name: self.name }), {
-  accepted: ({ name }, said) => {
-    // Unless they have thought of another one meanwhile.
-    if (self.name === said.name) acceptName(name);
-  },
-  refused: ({ reason }) => refuseName(reason),
+  accepted: ({ name }, said) => acceptName(name, said),
+  refused: ({ reason }, said) => refuseName(reason, said),
 });
 const sayRating = insisting("rate", () => ({ rating: self.rating }), {
   accepted: () => undefined,
@@ -120,7 +117,11 @@ function connect() {
 }
 
 function join(socket, node, moveOn) {
-  const channel = socket.channel(TOPIC, () => ({ name: self.name, rating: self.rating }));
+  let said;
+  const channel = socket.channel(TOPIC, () => {
+    said = { name: self.name, rating: self.rating };
+    return said;
+  });
   const presence = new Presence(channel);
   const show = throttled(() => {
     const people = presence.list((id, { metas }) => ({ ...latest(metas), id }));
@@ -137,13 +138,16 @@ function join(socket, node, moveOn) {
     .join()
     .receive("ok", ({ name }) => {
       Object.assign(visit, { channel, failures: 0, refusal: undefined });
-      acceptName(name);
+      acceptName(name, said);
       showStatus("connected", `connected to ${node}`);
+      // The join was on its way, and there was no channel to say it in.
+      if (self.name !== visit.acceptedName) sayName();
+      if (self.rating !== said.rating) tellRating();
     })
     .receive("error", ({ field, reason }) => {
       showStatus("moving", `not let in: ${reason}`);
       // The client joins again by itself, and does better then.
-      if (field === "name") refuseName(reason);
+      if (field === "name") refuseName(reason, said);
     })
     .receive("timeout", () => moveOn("silent"));
 }
@@ -175,14 +179,19 @@ function whyRefused() {
   return `open it at ${here.join(" or ")}, not at ${location.origin}`;
 }
 
-function acceptName(name) {
+/** @param said with which name that was, as the visitor gave it: what the server makes of it may be another */
+function acceptName(name, said) {
   visit.acceptedName = name;
+  // They have thought of another one meanwhile.
+  if (self.name !== said.name) return;
   self.name = name;
   remember(self);
   if (!isNaming()) showSelf(self);
 }
 
-function refuseName(reason) {
+function refuseName(reason, said) {
+  // It concerns a name that they have given up: the one that they have now is another, which may have been taken already.
+  if (self.name !== said.name) return;
   self.name = visit.acceptedName ?? guestName(self.id);
   remember(self);
   showSelf(self);
@@ -200,7 +209,7 @@ function insisting(event, whatToSay, { accepted, refused }) {
       .receive("ok", (response) => accepted(response, said))
       .receive("error", (response) => {
         if (response.reason === SLOW_DOWN) timer = setTimeout(say, SLOWER_MS);
-        else refused(response);
+        else refused(response, said);
       });
   };
   return say;

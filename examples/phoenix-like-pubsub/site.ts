@@ -5,7 +5,7 @@ import { defineSocket, refuse } from "./channels/index.ts";
 import { hostsOf } from "./hosts.ts";
 import { announce, NODES, nodesChannel } from "./nodes.ts";
 import { readPage, servePage } from "./page-files.ts";
-import { talkChannel, type Visitor } from "./talk.ts";
+import { TALK, talkChannel, type Visitor } from "./talk.ts";
 
 export interface SiteOptions {
   readonly name: string;
@@ -36,7 +36,7 @@ export async function openSite(options: SiteOptions): Promise<AsyncDisposable> {
   const node = await startNode({ cluster, name, bus });
   const socket = defineSocket<Visitor>({
     node,
-    channels: { "talk:*": talkChannel(nowMs), [NODES]: nodesChannel },
+    channels: { [TALK]: talkChannel(nowMs), [NODES]: nodesChannel },
     connect: ({ params }) => {
       const id = Id.safeParse(params["id"]);
       return id.success ? { id: id.data } : refuse("who are you?");

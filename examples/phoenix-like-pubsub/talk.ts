@@ -1,7 +1,11 @@
 import { z } from "zod";
-import { type Allowance, Bucket } from "./bucket.ts";
+import { Allowances } from "./allowances.ts";
+import type { Allowance } from "./bucket.ts";
 import { type Channel, type ChannelContext, ok, refuse } from "./channels/index.ts";
 import { VisitorName } from "./visitor-name.ts";
+
+/** The topic. There is one talk: if visitors named it, each could open as many as they like. */
+export const TALK = "talk:main";
 
 /** What the audience can send up. */
 export const EMOJI = ["👏", "❤️", "😂", "🤯", "🤔"] as const;
@@ -16,8 +20,10 @@ const Rate = z.object({ rating: Rating });
 const Rename = z.object({ name: VisitorName });
 const Emoji = z.object({ emoji: z.enum(EMOJI) });
 
-/** How much of it one visitor can do: everybody else is told of each. */
+/** How much of it one visitor can do at one node: everybody else is told of each. */
 export const ALLOWANCES = {
+  // Reloads, copies of the tab, and the client's own new attempts, which come less often the longer it takes.
+  join: { burst: 10, refillMs: 1_000 },
   // The page says where its slider stands at most ten times a second, for as long as it is moved.
   rate: { burst: 20, refillMs: 80 },
   rename: { burst: 5, refillMs: 1_000 },
@@ -25,7 +31,6 @@ export const ALLOWANCES = {
 } as const satisfies Record<string, Allowance>;
 
 type Input = keyof typeof ALLOWANCES;
-type Buckets = Readonly<Record<Input, Bucket>>;
 
 /** The page knows this reason. */
 export const SLOW_DOWN = "slow down";
@@ -37,22 +42,18 @@ export const SLOW_DOWN = "slow down";
  * @param nowMs any clock that does not go back, in milliseconds
  */
 export function talkChannel(nowMs: () => number): Channel<Visitor> {
-  const buckets = new WeakMap<object, Buckets>();
-  const mayDo = (input: Input, { process }: ChannelContext<Visitor>): boolean =>
-    buckets.get(process)?.[input].take(nowMs()) === true;
+  // By visitor: if each join had some of its own, who leaves and joins again would never run out.
+  const allowances = new Allowances<Input>(ALLOWANCES);
+  const mayDo = (input: Input, { assigns }: ChannelContext<Visitor>): boolean =>
+    allowances.take(assigns.id, input, nowMs());
   return {
     presence: true,
 
     join(payload, context) {
       const joining = Joining.safeParse(payload);
       if (!joining.success) return refuse(reasonOf(joining.error));
+      if (!mayDo("join", context)) return refuse(SLOW_DOWN);
       const { name, rating } = joining.data;
-      const now = nowMs();
-      buckets.set(context.process, {
-        rate: new Bucket(ALLOWANCES.rate, now),
-        rename: new Bucket(ALLOWANCES.rename, now),
-        emoji: new Bucket(ALLOWANCES.emoji, now),
-      });
       const node = context.node.name;
       context.presence.track(context.assigns.id, { name, rating, node, revision: nextRevision(context) });
       return ok({ node, name });

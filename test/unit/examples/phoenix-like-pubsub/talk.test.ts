@@ -8,12 +8,12 @@ import {
 } from "../../../../examples/phoenix-like-pubsub/talk.ts";
 
 /** One visitor, and what the channel did for it. */
-function visitor(known: readonly object[] = []) {
+function visitor(known: readonly object[] = [], id = "visitor1") {
   const done: unknown[] = [];
   let metas = known;
   let nowMs = 1_000;
   const presence = {
-    getByKey: (key: string) => (key === "visitor1" ? metas : []),
+    getByKey: (key: string) => (key === id ? metas : []),
     track: (key: string, meta: object) => {
       done.push(["track", key, meta]);
       metas = [...metas, meta];
@@ -24,17 +24,23 @@ function visitor(known: readonly object[] = []) {
       metas = [...known, meta];
     },
   };
-  const context = {
-    ...{ assigns: { id: "visitor1" }, node: { name: "talk-1" }, process: {}, presence },
-    broadcast: (event: string, payload: unknown) => done.push([event, payload]),
-  } as unknown as ChannelContext<Visitor>;
+  /** In a channel of their own, which each join begins. */
+  const contextOf = (which: string) =>
+    ({
+      ...{ assigns: { id: which }, node: { name: "talk-1" }, process: {}, presence },
+      broadcast: (event: string, payload: unknown) => done.push([event, payload]),
+    }) as unknown as ChannelContext<Visitor>;
+  let context = contextOf(id);
   const talk = talkChannel(() => nowMs);
   return {
     done,
     pass: (ms: number) => {
       nowMs += ms;
     },
-    join: (payload: unknown) => talk.join(payload, context),
+    join: (payload: unknown, as = id) => {
+      context = contextOf(as);
+      return talk.join(payload, context);
+    },
     send: (event: string, payload: unknown) => talk.handleIn?.(event, payload, context),
   };
 }
@@ -143,3 +149,33 @@ test.each([
       if (other !== event) expect(send(other, what)).toMatchObject({ status: "ok" });
   },
 );
+
+test("who leaves and joins again has no more for it", () => {
+  const { done, join, pass, send } = visitor();
+  const isSent = () => (send("emoji", { emoji: EMOJI[0] }) as { readonly status: string }).status === "ok";
+  let sent = 0;
+  for (let times = 0; times < ALLOWANCES.join.burst; times += 1) {
+    join({ name: "Ann", rating: null });
+    while (isSent()) sent += 1;
+  }
+  expect(sent).toBe(ALLOWANCES.emoji.burst);
+  pass(ALLOWANCES.emoji.refillMs);
+  join({ name: "Ann", rating: null });
+  expect([isSent(), isSent()]).toEqual([true, false]);
+  expect(done.length).toBeGreaterThan(sent);
+});
+
+test("visitors join as often as they are allowed, and nobody else is told of what is over it", () => {
+  const { burst, refillMs } = ALLOWANCES.join;
+  const { done, join, pass } = visitor();
+  const ann = { name: "Ann", rating: null };
+  for (let times = 0; times < burst; times += 1) expect(join(ann)).toMatchObject({ status: "ok" });
+  done.length = 0;
+  expect(join(ann)).toMatchObject({ status: "error", response: { reason: "slow down" } });
+  expect(done).toEqual([]);
+  // Each visitor has an allowance of their own.
+  expect(join({ name: "Bob", rating: null }, "visitor2")).toMatchObject({ status: "ok" });
+  pass(refillMs);
+  expect(join(ann)).toMatchObject({ status: "ok" });
+  expect(join(ann)).toMatchObject({ status: "error" });
+});

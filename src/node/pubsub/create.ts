@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvariantError } from "../../kernel/errors.ts";
+import { incarnationOf } from "../../kernel/ids.ts";
 import { checkPubSubName } from "../../pubsub/names.ts";
 import { judgeOf, type StandardSchema } from "../../pubsub/schema.ts";
 import { checkOptions } from "../known-options.ts";
@@ -23,6 +24,9 @@ const DEFAULT_NAME = "default";
 /** The topics and presences of each name on each node: all who ask are given the same. */
 const topicsOf = new WeakMap<NodeParts, Map<string, NodeTopics>>();
 const presencesOf = new WeakMap<NodeParts, Map<string, NodePresence>>();
+
+/** Of each node, for the presences of all names: `phx_ref` is another one for each statement, anywhere. */
+const refsOf = new WeakMap<NodeParts, () => string>();
 
 /**
  * Topics on a node, for as long as it lives. It may be called more than once; those of one name reach each other.
@@ -60,7 +64,22 @@ export function createPresence(pubsub: PubSub<never, unknown>): Presence {
   }
   const { name, parts } = pubsub;
   parts.core.checkOpen();
-  return sharedBy(presencesOf, parts, name, () => new NodePresence(parts, groupsOf(parts), name));
+  return sharedBy(presencesOf, parts, name, () => {
+    return new NodePresence(parts, groupsOf(parts), name, nextRefOf(parts));
+  });
+}
+
+function nextRefOf(parts: NodeParts): () => string {
+  const incarnation = incarnationOf(parts.core.self);
+  let refs = 0;
+  const nextRef =
+    refsOf.get(parts) ??
+    (() => {
+      refs += 1;
+      return `${incarnation}.${refs.toString(36)}`;
+    });
+  refsOf.set(parts, nextRef);
+  return nextRef;
 }
 
 function sharedBy<T>(

@@ -1,5 +1,5 @@
 import { AlreadyTrackedError, InvalidArgumentError, NotTrackedError } from "../../kernel/errors.ts";
-import { incarnationOf, type Pid } from "../../kernel/ids.ts";
+import type { Pid } from "../../kernel/ids.ts";
 import { checkText } from "../../kernel/text.ts";
 import { Value } from "../../kernel/value.ts";
 import { checkTopic, presenceGroups } from "../../pubsub/names.ts";
@@ -38,10 +38,12 @@ export class NodePresence implements Presence {
   readonly #prefix: string;
   readonly #tables: PresenceTables;
   readonly #own = new Map<Pid, Own>();
-  #refs = 0;
+  readonly #nextRef: () => string;
 
-  constructor(parts: NodeParts, groups: ScopeGroups, name: string) {
+  /** @param nextRef gives one that nobody else on this node has, under any name */
+  constructor(parts: NodeParts, groups: ScopeGroups, name: string, nextRef: () => string) {
     this.#parts = parts;
+    this.#nextRef = nextRef;
     this.#prefix = presenceGroups(name);
     this.#tables = new PresenceTables(parts.core, groups);
   }
@@ -116,11 +118,6 @@ export class NodePresence implements Presence {
 
   #groupOf(topic: string): string {
     return this.#prefix + checkTopic(topic);
-  }
-
-  #nextRef(): string {
-    this.#refs += 1;
-    return `${incarnationOf(this.#parts.core.self)}.${this.#refs.toString(36)}`;
   }
 
   /** A copy: what the user was given of an earlier one may have been changed since. */

@@ -107,6 +107,13 @@ describe("a presence", () => {
     expect(new Set(refs.map(({ phx_ref }) => phx_ref)).size).toBe(5);
   });
 
+  test("has a reference that none of another name on the same node has", async () => {
+    const { a } = await setUp("references");
+    const [one, other] = ["one", "other"].map((name) => createPresence(createPubSub(a, { name })));
+    const metas = [one, other, one].map((presence) => presence?.track(a.spawn(), "room", "ann"));
+    expect(new Set(metas.map((meta) => meta?.phx_ref)).size).toBe(3);
+  });
+
   test("that is updated has another reference, and leaves and joins in one diff", async () => {
     const { shells, a, onA, onB } = await setUp("update");
     const process = a.spawn();

@@ -55,8 +55,11 @@ export function makeMeta(fields: object, ref: string, before: string | undefined
   });
 }
 
+/** A plain object: what else there is, such as a Map or a Date, has no fields, and would be kept as none. */
 export function isFields(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 type Entries = readonly PresenceEntry[];

@@ -29,8 +29,7 @@ interface Own {
   readonly forget: () => void;
 }
 
-/** Metadata as an object of its own. */
-const AN_OBJECT = "an object";
+const AN_OBJECT = "a plain object";
 
 /** The presences of one pub-sub on one node: members of groups, whose metadata tell the keys. */
 export class NodePresence implements Presence {
@@ -113,7 +112,10 @@ export class NodePresence implements Presence {
   }
 
   #copyOf(meta: unknown): object {
-    return checkFields(Value.encode(checkFields(meta), this.#parts.core.metadata, "meta").get());
+    // Of the copy, as which a plain object of another realm is one of this.
+    const fields = Value.encode(meta, this.#parts.core.metadata, "meta").get();
+    if (isFields(fields)) return fields;
+    throw new InvalidArgumentError("meta", meta, AN_OBJECT);
   }
 
   #groupOf(topic: string): string {
@@ -177,9 +179,4 @@ function find(entries: readonly PresenceEntry[], key: string): PresenceEntry | u
 
 function checkKey(key: unknown): string {
   return checkText(key, "key");
-}
-
-function checkFields(meta: unknown): object {
-  if (isFields(meta)) return meta;
-  throw new InvalidArgumentError("meta", meta, AN_OBJECT);
 }

@@ -103,7 +103,8 @@ export interface Presence {
   /**
    * Makes a process of this node present, until it ends.
    *
-   * @throws AlreadyTrackedError for a process that is there under this key; NotLocalError, NoSuchProcessError, and
+   * @param meta a plain object. Its fields may be whatever can be sent
+   * @throws InvalidArgumentError; AlreadyTrackedError for a process that is there under this key; NotLocalError, NoSuchProcessError, and
    * LimitExceededError (`metadataBytes`, for all that one process says in one topic)
    */
   track(pid: PidLike, topic: string, key: string, meta?: object): PresenceMeta;

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { createPresence, createPubSub, type PresenceEvent, type Presences } from "../../../../src/index.ts";
 import {
@@ -381,9 +382,49 @@ describe("hostile", () => {
     expect(copied["list"]).toEqual([1]);
   });
 
+  test.each<[string, object]>([
+    ["a Map", new Map([["as", 1]])],
+    ["a Set", new Set([1])],
+    ["a Date", new Date(7)],
+    ["an Error", new Error("as")],
+    ["bytes", new Uint8Array(2)],
+    ["a regular expression", /as/],
+    ["a class", new (class Person {})()],
+  ])("metadata is a plain object, and not %s", async (_what, wrong) => {
+    const { a, onA } = await setUp("no fields");
+    const process = a.spawn();
+    expect(() => onA.track(process, "room", "ann", wrong)).toThrow(InvalidArgumentError);
+    expect(onA.list("room")).toEqual({});
+    const meta = onA.track(
+      process,
+      "room",
+      "ann",
+      Object.assign(Object.create(null), { as: wrong.constructor.name }),
+    );
+    for (const change of [wrong, () => wrong])
+      expect(() => onA.update(process, "room", "ann", change)).toThrow(InvalidArgumentError);
+    expect(onA.getByKey("room", "ann")).toEqual([meta]);
+    expect(meta).toMatchObject({ as: wrong.constructor.name });
+  });
+
+  test("metadata may be a plain object of another realm", async () => {
+    const { a, onA } = await setUp("another realm");
+    const foreign = runInNewContext("({ as: 1 })") as object;
+    expect(onA.track(a.spawn(), "room", "ann", foreign)).toMatchObject({ as: 1 });
+  });
+
   test("members of its group that are no presences show nowhere", async () => {
     const { shells, a, b, onB } = await setUp("hostile members");
-    const metas = [undefined, 7, [7], [[1, {}, "r"]], [["k", 7, "r"]], [["k", {}, 7]], { a: 1 }];
+    const metas = [
+      undefined,
+      7,
+      [7],
+      [[1, {}, "r"]],
+      [["k", 7, "r"]],
+      [["k", {}, 7]],
+      [["k", new Map(), "r"]],
+      { a: 1 },
+    ];
     for (const meta of metas) a.groups.join("presence:default:room", a.spawn(), { meta });
     const events = read(onB.watch("room"));
     await shells.run(20);

@@ -101,6 +101,10 @@ export class PresenceTable {
     return byKey(this.#inOrder.map((pid) => this.of(pid)?.read() ?? NONE));
   }
 
+  get pids(): Iterable<Pid> {
+    return this.#byPid.keys();
+  }
+
   of(pid: Pid): Said | undefined {
     return this.#byPid.get(pid);
   }
@@ -159,6 +163,15 @@ export class PresenceChanges {
 
   note(pid: Pid, before: Said | undefined): void {
     if (!this.#before.has(pid)) this.#before.set(pid, before);
+  }
+
+  /** The table as it was when somebody looked. */
+  undoneIn(table: PresenceTable): PresenceTable {
+    if (this.isEmpty) return table;
+    const before = new PresenceTable();
+    for (const pid of table.pids) before.set(pid, table.of(pid));
+    for (const [pid, said] of this.#before) before.set(pid, said);
+    return before;
   }
 
   /** Undefined: it came to nothing. */

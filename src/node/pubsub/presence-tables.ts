@@ -29,7 +29,7 @@ export class PresenceTables {
   read(group: string): PresenceTable | undefined {
     const known = this.#byGroup.get(group);
     if (known === undefined && this.#groups.count(group) === 0) return undefined;
-    if (known === undefined && !this.#isAtRest) return tableOf(this.#groups.members(group));
+    if (known?.isCertain !== true && !this.#isAtRest) return tableOf(this.#groups.members(group));
     const topic = known ?? this.#begin(group);
     if (!topic.isWatched) this.#keep(group, topic);
     return topic.table;
@@ -48,7 +48,8 @@ export class PresenceTables {
   }
 
   /**
-   * Whoever reads in the middle of a step, as a logger may, gets a table that is not kept:
+   * Whoever reads in the middle of a step, as a logger may, gets a table that is not kept; and one that a watch begins there is
+   * looked through when the step is over:
    * 1. A process ends in a step; that it has gone is the next input. 2. A reader has a table made, which still has the process.
    * 3. That somebody wants to be told of changes is the input after that, so this one is told to nobody.
    */
@@ -69,7 +70,15 @@ export class PresenceTables {
       return made;
     });
     this.#byGroup.set(group, topic);
+    topic.isCertain = this.#isAtRest;
+    if (!topic.isCertain) this.#core.pump.afterwards(() => this.#makeCertain(group, topic));
     return topic;
+  }
+
+  #makeCertain(group: string, topic: TopicTable): void {
+    // It may have been dropped since, or the node has closed.
+    if (topic.isCertain || this.#byGroup.get(group) !== topic) return;
+    topic.catchUp(this.#groups.members(group));
   }
 
   /** Of a topic that nobody watches. One without anybody is not worth it. */
@@ -97,6 +106,8 @@ class TopicTable implements Watcher<GroupEvent> {
   readonly table: PresenceTable;
   readonly hub: WatchHub<PresenceEvent>;
   isWatched = false;
+  /** Nothing can have happened, since it was made, that it was not told of. */
+  isCertain = false;
   readonly #core: NodeCore;
   readonly #changes = new PresenceChanges();
   readonly #onTurn: () => void;
@@ -109,7 +120,8 @@ class TopicTable implements Watcher<GroupEvent> {
     this.hub = new WatchHub<PresenceEvent>({
       quota: core.watchQuota,
       watchQueue: core.limits.watchQueue,
-      snapshot: (kind) => ({ kind, presences: this.table.presences }),
+      // As all have been told so far: what has changed at this moment is in the diff that follows, for this reader, too.
+      snapshot: (kind) => ({ kind, presences: this.#changes.undoneIn(this.table).presences }),
       onInterest: (watched) => {
         this.isWatched = watched;
         onTurn();
@@ -125,6 +137,19 @@ class TopicTable implements Watcher<GroupEvent> {
     else if (this.table.isEmpty) this.#onTurn();
   }
 
+  /** @param members all that there are: what it has not been told of shows by them */
+  catchUp(members: readonly Member[]): void {
+    this.isCertain = true;
+    const present = new Map(members.map((member) => [member.pid, member]));
+    for (const pid of new Set([...this.table.pids, ...present.keys()])) {
+      const member = present.get(pid);
+      const before = this.table.set(pid, member === undefined ? undefined : new Said(member));
+      if (this.isWatched) this.#changes.note(pid, before);
+    }
+    this.flush();
+    if (!this.isWatched && this.table.isEmpty) this.#onTurn();
+  }
+
   flush(): void {
     if (this.#changes.isEmpty) return;
     const diff = this.#changes.take(this.table);
@@ -132,6 +157,7 @@ class TopicTable implements Watcher<GroupEvent> {
   }
 
   end(error?: RollcallError): void {
+    this.isCertain = true;
     this.flush();
     this.hub.close(error);
   }

@@ -221,6 +221,121 @@ describe("a watch", () => {
   });
 });
 
+describe("in the middle of a step", () => {
+  /** Does that where a logger stands, in the middle of a step: what is done there is the machine's next input. */
+  async function inTheMiddle(shells: Shells, node: ClusterNode, run: () => void): Promise<void> {
+    let hasRun = false;
+    const hub = partsOf(node).scopes.get("default")?.names.hub;
+    const watcher = hub?.add(undefined, () => ({
+      push: () => {
+        if (hasRun) return;
+        hasRun = true;
+        run();
+      },
+      end: () => {},
+    }));
+    await shells.until(node.names.register("name", node.spawn()));
+    if (watcher !== undefined) hub?.remove(watcher, undefined);
+    expect(hasRun).toBe(true);
+  }
+
+  function seenBy(watch: AsyncIterable<PresenceEvent>): PresenceEvent[] {
+    const events: PresenceEvent[] = [];
+    void (async () => {
+      for await (const event of watch) events.push(event);
+    })();
+    return events;
+  }
+
+  test("a watch that begins tells of what ends there, and shows no ghost", async () => {
+    const { shells, a, onA } = await setUp("watched in the middle");
+    const [ann, bob, cid] = [a.spawn(), a.spawn(), a.spawn()];
+    onA.track(ann, "room", "ann");
+    onA.track(bob, "room", "bob");
+    const events: PresenceEvent[][] = [];
+    await inTheMiddle(shells, a, () => {
+      ann.exit();
+      onA.update(bob, "room", "bob", { later: true });
+      events.push(seenBy(onA.watch("room")), seenBy(onA.watch("room")));
+      onA.track(cid, "room", "cid");
+    });
+    await shells.run(20);
+    const keys = (presences: Presences) => Object.keys(presences).sort().join();
+    const told = events.map((each) =>
+      each.map((event) =>
+        event.kind === "diff" ? [keys(event.joins), keys(event.leaves)] : keys(event.presences),
+      ),
+    );
+    expect(told[0]).toEqual(["ann,bob", ["bob,cid", "ann,bob"]]);
+    expect(told[1]).toEqual(told[0]);
+    expect(Object.keys(onA.list("room")).sort()).toEqual(["bob", "cid"]);
+    expect([onA.getByKey("room", "ann"), listed(onA.list("room"))]).toEqual([[], truth(a, "room")]);
+    expect(onA.getByKey("room", "bob")).toMatchObject([{ later: true }]);
+  });
+
+  test("a watch that begins and ends keeps no table that shows a ghost", async () => {
+    const { shells, a, onA } = await setUp("in and out");
+    const [ann, bob] = [a.spawn(), a.spawn()];
+    for (const topic of ["room", "hall"]) onA.track(ann, topic, "ann");
+    onA.track(bob, "hall", "bob");
+    await inTheMiddle(shells, a, () => {
+      ann.exit();
+      for (const topic of ["room", "hall"]) void onA.watch(topic).return?.();
+    });
+    expect([isKept(a, "room"), Object.keys(onA.list("room")), Object.keys(onA.list("hall"))]).toEqual([
+      false,
+      [],
+      ["bob"],
+    ]);
+  });
+
+  test("a watch that begins, and has its node stopped, ends with it", async () => {
+    const { shells, a, onA } = await setUp("stopped in the middle");
+    onA.track(a.spawn(), "room", "ann");
+    const events: PresenceEvent[] = [];
+    let stopped: Promise<void> | undefined;
+    // Whatever else was put off: a failure would lose it.
+    let areOthersDone = false;
+    await inTheMiddle(shells, a, () => {
+      void (async () => {
+        for await (const event of onA.watch("room")) events.push(event);
+      })();
+      stopped = a.stop();
+      partsOf(a).core.pump.afterwards(() => {
+        areOthersDone = true;
+      });
+    }).catch(() => undefined);
+    await shells.until(stopped ?? Promise.reject(new Error("nothing was stopped")));
+    expect(events).toMatchObject([{ kind: "state" }]);
+    expect(areOthersDone).toBe(true);
+  });
+
+  test("a resync is followed by what came after it, and by nothing that it has already", async () => {
+    const shells = new Shells("resync");
+    const a = await shells.start("a", { limits: { watchQueue: 2 } });
+    const onA = createPresence(createPubSub(a));
+    const [ann, bob] = [a.spawn(), a.spawn()];
+    const watch = onA.watch("room");
+    await watch.next();
+    for (let count = 0; count < 6; count += 1) onA.track(ann, "room", `k${count}`);
+    let resync: Promise<IteratorResult<PresenceEvent, undefined>> | undefined;
+    // It is told after the table is, and before the step is over.
+    partsOf(a)
+      .scopes.get("default")
+      ?.groups.hub.add("presence:default:room", () => ({
+        push: () => {
+          resync ??= watch.next();
+        },
+        end: () => {},
+      }));
+    const late = onA.track(bob, "room", "late");
+    const told = [(await resync)?.value, (await watch.next()).value];
+    expect(told[0]).toMatchObject({ kind: "resync", presences: { k5: {} } });
+    expect(told[0]).not.toMatchObject({ presences: { late: {} } });
+    expect(told[1]).toEqual({ kind: "diff", joins: { late: { metas: [late] } }, leaves: {} });
+  });
+});
+
 describe("a table", () => {
   test("is kept for a topic that was read, until nobody is there", async () => {
     const { shells, a, b, onA, onB } = await setUp("kept");

@@ -25,14 +25,21 @@ export type TopicSchemas =
   | Readonly<Record<string, StandardSchema>>
   | ((topic: string) => StandardSchema | undefined);
 
-/** What may be sent to a topic, if schemas are given by topic. Of a topic that is not known before the program runs: anything. */
-export type InputOf<Schemas, Topic extends string> = Topic extends keyof Schemas
-  ? Schemas[Topic] extends StandardSchema<infer Input, infer _Output>
-    ? Input
-    : unknown
-  : unknown;
+/**
+ * What may be sent to a topic, if schemas are given by topic. Of a topic that is not known before the program runs: anything. To
+ * one of several, what all of them take: which of them it is, is not known either.
+ */
+export type InputOf<Schemas, Topic extends string> =
+  SenderTo<Schemas, Topic> extends (input: infer Input) => void ? Input : never;
 
-/** What its subscribers are given. */
+/** One for each topic. Whatever can be given to any of several functions can be given to all of them. */
+type SenderTo<Schemas, Topic extends string> = Topic extends keyof Schemas
+  ? Schemas[Topic] extends StandardSchema<infer Input, infer _Output>
+    ? (input: Input) => void
+    : (input: unknown) => void
+  : (input: unknown) => void;
+
+/** What its subscribers are given. Of one of several: what any of them gives. */
 export type OutputOf<Schemas, Topic extends string> = Topic extends keyof Schemas
   ? Schemas[Topic] extends StandardSchema<infer _Input, infer Output>
     ? Output

@@ -59,6 +59,38 @@ describe("with schemas by topic", () => {
     expect(() => topics.broadcast(found, "nonsense")).toThrow(InvalidArgumentError);
   });
 
+  test("one of several topics takes what all of them take, and gives what any gives", async () => {
+    const a = await new Shells("types of several").start("a");
+    const Colour = z.object({ colour: z.string() });
+    const topics = createPubSub(a, { messages: { moves: Move, colours: Colour, chat: Chat } });
+    expectTypeOf(topics.broadcast<"moves" | "colours">)
+      .parameter(1)
+      .toEqualTypeOf<{ x: number; y?: number | undefined } & { colour: string }>();
+    expectTypeOf(topics.localBroadcast<"moves" | "chat">)
+      .parameter(1)
+      .toExtend<string>();
+    // What the others take says nothing against what this one takes.
+    expectTypeOf(topics.broadcast<"chat" | "other">)
+      .parameter(1)
+      .toEqualTypeOf<string>();
+    // A text is no move.
+    expectTypeOf("hello").not.toExtend<Parameters<typeof topics.broadcast<"moves" | "chat">>[1]>();
+    const some = ["moves", "chat"] as const;
+    for (const topic of some) {
+      topics.subscribe(topic, (message) => {
+        expectTypeOf(message).toEqualTypeOf<{ x: number; y: number } | { text: string }>();
+      });
+    }
+  });
+
+  test("a schema of several types takes each of them", async () => {
+    const a = await new Shells("types of a union").start("a");
+    const topics = createPubSub(a, { messages: { either: z.union([z.string(), z.boolean()]) } });
+    expectTypeOf(topics.broadcast<"either">)
+      .parameter(1)
+      .toEqualTypeOf<string | boolean>();
+  });
+
   test("it is a pub-sub like any other", async () => {
     const a = await new Shells("types of any").start("a");
     const topics = createPubSub(a, { name: "moves", messages: { moves: Move } });

@@ -49,18 +49,52 @@ export type OutputOf<Schemas, Topic extends string> = Topic extends keyof Schema
 /** What a schema says of a message. */
 export type Judgement =
   | { readonly fits: true; readonly value: unknown }
-  | { readonly fits: false; readonly path: string; readonly value: unknown; readonly expected: string };
+  | { readonly fits: false; readonly keys: readonly PropertyKey[]; readonly expected: string };
 
-export type Judge = (topic: string, message: unknown) => Judgement;
+export interface Judge {
+  /**
+   * @param copy makes what the schema is given, which may do with it what it likes. Not called for a topic without a schema
+   * @returns undefined: there is none, and any message is fine
+   * @throws InvalidArgumentError for a schema that throws, or gives what is no result
+   */
+  judge(topic: string, copy: () => unknown): Judgement | undefined;
+  /** How errors call what its schema gives. */
+  pathOf(topic: string): string;
+}
 
 /** @throws InvalidArgumentError for what is none of `TopicSchemas` */
 export function judgeOf(messages: TopicSchemas | undefined): Judge | undefined {
   if (messages === undefined) return undefined;
   const schemaOf = schemasIn(messages);
-  return (topic, message) => {
-    const schema = schemaOf(topic);
-    return schema === undefined ? { fits: true, value: message } : judge(schema, message);
+  const pathOf = (topic: string): string => `${placeOf(messages, topic)}["~standard"].validate(message)`;
+  return {
+    pathOf,
+    judge: (topic, copy) => {
+      const schema = schemaOf(topic);
+      return schema === undefined ? undefined : judge(schema, copy(), pathOf(topic));
+    },
   };
+}
+
+function placeOf(messages: TopicSchemas, topic: string): string {
+  if (isSchema(messages)) return "messages";
+  return typeof messages === "function"
+    ? `messages(${JSON.stringify(topic)})`
+    : `messages[${JSON.stringify(topic)}]`;
+}
+
+/** Where in the message a part stands, as errors call it. */
+export function pathTo(keys: readonly PropertyKey[]): string {
+  return keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+}
+
+export function partOf(message: unknown, keys: readonly PropertyKey[]): unknown {
+  let part = message;
+  for (const key of keys) {
+    if (typeof part !== "object" || part === null) return undefined;
+    part = (part as Readonly<Record<PropertyKey, unknown>>)[key];
+  }
+  return part;
 }
 
 function schemasIn(messages: TopicSchemas): (topic: string) => StandardSchema | undefined {
@@ -97,29 +131,44 @@ function isSchema(value: unknown): value is StandardSchema {
   );
 }
 
-function judge(schema: StandardSchema, message: unknown): Judgement {
-  const result = schema["~standard"].validate(message);
+function judge(schema: StandardSchema, message: unknown, path: string): Judgement {
+  let result: unknown;
+  try {
+    result = schema["~standard"].validate(message);
+  } catch (error) {
+    const misbehaviour = new InvalidArgumentError(
+      path,
+      error,
+      "issues for what does not fit; this was thrown",
+    );
+    misbehaviour.cause = error;
+    throw misbehaviour;
+  }
+  if (typeof result !== "object" || result === null) throw new InvalidArgumentError(path, result, A_RESULT);
   if ("then" in result) {
     // Nobody waits for it.
     Promise.resolve(result).catch(() => undefined);
-    return { fits: false, path: "", value: message, expected: "nothing: its schema is not synchronous" };
+    return { fits: false, keys: [], expected: "nothing: its schema is not synchronous" };
   }
-  if (result.issues === undefined) return { fits: true, value: result.value };
-  const [issue] = result.issues;
-  const keys = (issue?.path ?? []).map((step) => (typeof step === "object" ? step.key : step));
-  return {
-    fits: false,
-    path: keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join(""),
-    value: partOf(message, keys),
-    expected: issue?.message ?? "what its schema takes",
-  };
+  const issues: unknown = "issues" in result ? result.issues : undefined;
+  if (issues === undefined) return { fits: true, value: "value" in result ? result.value : undefined };
+  if (!Array.isArray(issues)) throw new InvalidArgumentError(path, result, A_RESULT);
+  const [issue] = issues as readonly (Partial<SchemaIssue> | null | undefined)[];
+  const expected = typeof issue?.message === "string" ? issue.message : "what its schema takes";
+  return { fits: false, keys: keysIn(issue?.path), expected };
 }
 
-function partOf(message: unknown, keys: readonly PropertyKey[]): unknown {
-  let part = message;
-  for (const key of keys) {
-    if (typeof part !== "object" || part === null) return undefined;
-    part = (part as Readonly<Record<PropertyKey, unknown>>)[key];
-  }
-  return part;
+const A_RESULT = "a result with value, or with a list of issues";
+
+/** None, if one of them is no key: the message does not fit, wherever that is. */
+function keysIn(path: unknown): readonly PropertyKey[] {
+  if (!Array.isArray(path)) return [];
+  const keys = (path as readonly unknown[]).map((step) =>
+    typeof step === "object" && step !== null && "key" in step ? step.key : step,
+  );
+  return keys.every(isKey) ? keys : [];
+}
+
+function isKey(value: unknown): value is PropertyKey {
+  return typeof value === "string" || typeof value === "number" || typeof value === "symbol";
 }

@@ -3,7 +3,8 @@ import { checkNodeId, type NodeId, type Pid } from "../../kernel/ids.ts";
 import { quote } from "../../kernel/quote.ts";
 import { Value } from "../../kernel/value.ts";
 import { checkTopic } from "../../pubsub/names.ts";
-import type { Judge } from "../../pubsub/schema.ts";
+import { type Judge, partOf, pathTo } from "../../pubsub/schema.ts";
+import { thawed } from "../../pubsub/thawed.ts";
 import type { AbortListeners } from "../abort-listeners.ts";
 import { checkFrom } from "../addressing.ts";
 import { checkSignal, toPid } from "../arguments.ts";
@@ -95,17 +96,31 @@ export class NodePubSub implements PubSub {
   #publish(topic: string, message: unknown, options: PublishOptions | undefined): void {
     this.parts.core.checkOpen();
     checkTopic(topic);
-    const judgement = this.#judge?.(topic, message);
-    if (judgement?.fits === false) {
-      const { expected, path, value } = judgement;
-      throw new InvalidArgumentError(
-        `message${path}`,
-        value,
-        `what topic ${quote(topic)} takes: ${expected}`,
-      );
-    }
+    if (this.#judge !== undefined) this.#check(this.#judge, topic, message);
     // What was given, not what the schema makes of it: those who receive it have it made once, and not of what was made already.
     this.#messaging.publish(this.#topics.groups + topic, message, options);
+  }
+
+  /** @throws InvalidArgumentError, LimitExceededError: also for what the schema makes of it, which nobody could be given */
+  #check(judge: Judge, topic: string, message: unknown): void {
+    const { message: limit } = this.parts.core;
+    let given: Value | undefined;
+    const judgement = judge.judge(topic, () => {
+      given = Value.encode(message, limit, "message");
+      return thawed(given.get());
+    });
+    if (judgement === undefined) return;
+    if (judgement.fits) {
+      Value.encode(judgement.value, limit, `${judge.pathOf(topic)}.value`);
+      return;
+    }
+    const { expected, keys } = judgement;
+    const part = partOf(given?.get(), keys);
+    throw new InvalidArgumentError(
+      `message${pathTo(keys)}`,
+      part,
+      `what topic ${quote(topic)} takes: ${expected}`,
+    );
   }
 
   #spawn(topic: string, listener: Listener, mailbox: number | undefined): LocalProcess {
@@ -164,11 +179,12 @@ export class NodePubSub implements PubSub {
 
   #judged(judge: Judge, topic: string, given: unknown): unknown {
     try {
-      const message = isShared(given) ? given : copyOf(given);
-      const judgement = judge(topic, message);
+      const judgement = judge.judge(topic, () => thawed(isShared(given) ? given : copyOf(given)));
+      if (judgement === undefined) return given;
       if (!judgement.fits) return REFUSED;
-      if (judgement.value === message) return given;
-      return forManyHere(Value.encode(judgement.value, this.parts.core.message, "message"));
+      // A text or number that stays what it is. What else it gives may be changed, or still in the schema's hands.
+      if (Object.is(judgement.value, given)) return given;
+      return forManyHere(Value.encode(judgement.value, this.parts.core.message, judge.pathOf(topic)));
     } catch (error) {
       this.parts.log.warn({ topic, error }, "a schema failed, and a message was dropped");
       return REFUSED;

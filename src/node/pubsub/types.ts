@@ -8,7 +8,8 @@ export interface PubSubOptions {
   readonly name?: string | undefined;
   /**
    * What messages have to be: looked at where one is sent, and again where it arrives, so that a node with other schemas does no
-   * harm. Who receives is given what the schema makes of it. All nodes should be given the same.
+   * harm. Who receives is given what the schema makes of it. All nodes should be given the same. A schema is given a copy, which it
+   * may change; one that throws, or makes what cannot be sent, is an error of who sends.
    */
   readonly messages?: TopicSchemas | undefined;
 }
@@ -67,7 +68,8 @@ export interface PubSub<Input = unknown, Output = Input> {
   /**
    * To all subscribers.
    *
-   * @throws InvalidArgumentError when the message does not fit its schema; LimitExceededError as `publish` does. Then nobody gets it
+   * @throws InvalidArgumentError when the message does not fit its schema, or that does what no schema should (its `path` begins with
+   * `messages`); LimitExceededError as `publish` does. Then nobody gets it
    */
   broadcast(topic: string, message: Input): void;
   /** To all but that process of this node, or that subscription. */

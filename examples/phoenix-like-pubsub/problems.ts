@@ -1,4 +1,10 @@
-import { BusClosedError, DuplicateNodeError, InvalidArgumentError, RollcallError } from "rollcall";
+import {
+  BusClosedError,
+  DuplicateNodeError,
+  InvalidArgumentError,
+  type NodeClosed,
+  RollcallError,
+} from "rollcall";
 
 /** What a node was to start with. */
 export interface Plan {
@@ -27,6 +33,13 @@ export function problemOf(error: unknown, plan: Plan): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** One line for a node that was closed while it ran. */
+export function lossOf({ error }: NodeClosed, { cluster, name }: Plan): string {
+  if (error instanceof DuplicateNodeError)
+    return `${name} ends: another ${name} is in the cluster ${cluster}`;
+  return `${name} ends: ${error?.message ?? "it was stopped"}`;
 }
 
 function problemOfCluster(error: RollcallError, { busPort, cluster, name, natsUrl }: Plan): string {

@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:http";
 import { embeddedBus, natsBus } from "rollcall";
-import { type Plan, problemOf } from "./problems.ts";
+import { lossOf, type Plan, problemOf } from "./problems.ts";
 import { openSite } from "./site.ts";
 
 /*
  * One of the three, as a process. It is started by `main.ts`, tells it the port that it has got, and is told those of all. It ends
- * when that process does, or when it is told to.
+ * when that process does, when it is told to, or when its node is closed.
  */
 
 const FAILED = 1;
@@ -32,9 +32,14 @@ async function run(): Promise<void> {
   const ports = await told();
   const bus = NATS_URL === undefined ? embeddedBus({ port: plan.busPort }) : natsBus({ servers: NATS_URL });
   const nowMs = () => performance.now();
-  await using _site = await openSite({ name, cluster, bus, server, host, ports, nowMs });
+  await using site = await openSite({ name, cluster, bus, server, host, ports, nowMs });
   tell({ kind: "ready" });
-  await ended();
+  // A web server without a node would keep visitors for whom nothing happens; without it they go to the others.
+  const closed = await Promise.race([ended(), site.closed]);
+  if (closed !== undefined) {
+    console.error(lossOf(closed, plan));
+    process.exitCode = FAILED;
+  }
   // Else the line to the process that started this one would keep it alive.
   if (process.connected) process.disconnect?.();
 }

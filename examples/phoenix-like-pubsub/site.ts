@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { type Bus, startNode } from "rollcall";
+import { type Bus, type NodeClosed, startNode } from "rollcall";
 import { z } from "zod";
 import { defineSocket, refuse } from "./channels/index.ts";
 import { hostsOf } from "./hosts.ts";
@@ -21,6 +21,11 @@ export interface SiteOptions {
   readonly nowMs: () => number;
 }
 
+export interface Site extends AsyncDisposable {
+  /** Resolves when the node is closed, be it against its will. Its visitors have nobody to serve them then. */
+  readonly closed: Promise<NodeClosed>;
+}
+
 /** A visitor's id is made by its page, and tells it from the others; it lets nobody in anywhere. */
 const Id = z.string().regex(/^[a-z0-9]{8,32}$/);
 
@@ -29,7 +34,7 @@ const Id = z.string().regex(/^[a-z0-9]{8,32}$/);
  *
  * @throws what `startNode` throws
  */
-export async function openSite(options: SiteOptions): Promise<AsyncDisposable> {
+export async function openSite(options: SiteOptions): Promise<Site> {
   const { bus, cluster, host, name, nowMs, ports, server } = options;
   const page = readPage();
   const origins = hostsOf(host).flatMap((each) => ports.map((at) => `http://${each}:${at}`));
@@ -58,6 +63,7 @@ export async function openSite(options: SiteOptions): Promise<AsyncDisposable> {
     server.closeAllConnections();
   };
   return {
+    closed: node.closed,
     [Symbol.asyncDispose]: () => {
       closed ??= close();
       return closed;

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { NatsServer } from "../support/nats-server.ts";
 import { Talk } from "../support/talk.ts";
@@ -70,4 +71,18 @@ test("two talks on one NATS need a cluster each, and then do not know of each ot
   await using bob = await Talk.start(["--port", "0", "--cluster", "bob"], env);
   // Their ports are not in a row: nobody can start one again by hand.
   expect(bob.output).not.toContain("--only");
+}, 120_000);
+
+test("a node that is closed while it runs says why, and ends", async () => {
+  const allow = (password: string): string => `authorization { user: ann, password: ${password} }`;
+  await using guarded = await NatsServer.start({ config: allow("first") });
+  const NATS_URL = guarded.url.replace("//", "//ann:first@");
+  await using talk = await Talk.start(["--port", "0", "--cluster", "closed"], { NATS_URL });
+  await guarded.configure(allow("second"));
+  guarded.signal("SIGHUP");
+  for (const name of ["talk-1", "talk-2", "talk-3"]) {
+    await talk.says(new RegExp(`^${name} ends: .*credentials`, "m"));
+    await talk.says(new RegExp(`^${name} is gone; `, "m"));
+  }
+  await eventually(() => talk.exitCode === 1);
 }, 120_000);

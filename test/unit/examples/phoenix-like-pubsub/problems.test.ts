@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Plan, problemOf } from "../../../../examples/phoenix-like-pubsub/problems.ts";
+import { lossOf, type Plan, problemOf } from "../../../../examples/phoenix-like-pubsub/problems.ts";
 import {
   BusClosedError,
   DuplicateNodeError,
@@ -58,4 +58,15 @@ test("an address that is none is told as what it is: NATS_URL", () => {
 test("what nobody can mend by an option is left as it is", () => {
   for (const error of [new TypeError("x"), failed("EMFILE"), undefined, "text"])
     expect(problemOf(error, PLAN)).toBeUndefined();
+});
+
+test("a node that was closed while it ran is told in one line", () => {
+  const error = new DuplicateNodeError("talk-2.1" as NodeId);
+  expect(lossOf({ kind: "duplicateNode", error }, PLAN)).toBe(
+    "talk-2 ends: another talk-2 is in the cluster talk",
+  );
+  const refused = new UnauthorizedError("NATS refuses these credentials");
+  expect(lossOf({ kind: "unauthorized", error: refused }, ON_NATS)).toBe(
+    "talk-2 ends: NATS refuses these credentials",
+  );
 });

@@ -290,8 +290,10 @@ describe("in the middle of a step", () => {
   });
 
   test("a watch that begins, and has its node stopped, ends with it", async () => {
-    const { shells, a, onA } = await setUp("stopped in the middle");
-    onA.track(a.spawn(), "room", "ann");
+    const { shells, a, b, onA, onB } = await setUp("stopped in the middle");
+    // Who stays: a table of which all have gone is dropped with its node's processes.
+    onB.track(b.spawn(), "room", "bob");
+    await shells.run(20);
     const events: PresenceEvent[] = [];
     let stopped: Promise<void> | undefined;
     // Whatever else was put off: a failure would lose it.

@@ -1,0 +1,37 @@
+import { exitCodeOfSignal } from "./exit-codes.ts";
+
+/** What asks a program to end, and is not sent by an error of its own. */
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Ctrl-C, and what service managers and closing terminals send. The first asks for an end in good order: the node says goodbye.
+ * Another Ctrl-C ends the program as it stands.
+ */
+export class Interrupts {
+  readonly #controller = new AbortController();
+  #caught: NodeJS.Signals | undefined;
+
+  constructor() {
+    for (const signal of ENDING) {
+      process.on(signal, () => {
+        if (this.#caught !== undefined && signal === "SIGINT") process.exit(exitCodeOfSignal(signal));
+        this.#caught ??= signal;
+        this.#controller.abort(new Error(`ended by ${signal}`));
+      });
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** As shells have it for a program that ended because of one; undefined: none came. */
+  get exitCode(): number | undefined {
+    return this.#caught === undefined ? undefined : exitCodeOfSignal(this.#caught);
+  }
+
+  /** From now on somebody else takes care of them. */
+  handOver(): void {
+    for (const signal of ENDING) process.removeAllListeners(signal);
+  }
+}

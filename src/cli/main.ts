@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/*
+ * The command `rollcall`. What it consists of is loaded here and not before, because a package that is missing (they are
+ * optional dependencies of the library) is to be told in words.
+ */
+try {
+  const { run } = await import("./program.ts");
+  process.exitCode = await run(process.argv.slice(2));
+} catch (error) {
+  if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+  process.stderr.write(
+    `${(error as Error).message}; the command line needs the optional dependencies of rollcall: npm install --include=optional\n`,
+  );
+  process.exitCode = 1;
+}

@@ -9,12 +9,16 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  */
 export class Interrupts {
   readonly #controller = new AbortController();
+  #onAnother: ((signal: NodeJS.Signals) => void) | undefined;
   #caught: NodeJS.Signals | undefined;
 
   constructor() {
     for (const signal of ENDING) {
       process.on(signal, () => {
-        if (this.#caught !== undefined && signal === "SIGINT") process.exit(exitCodeOfSignal(signal));
+        if (this.#caught !== undefined) {
+          if (this.#onAnother !== undefined) this.#onAnother(signal);
+          else if (signal === "SIGINT") process.exit(exitCodeOfSignal(signal));
+        }
         this.#caught ??= signal;
         this.#controller.abort(new Error(`ended by ${signal}`));
       });
@@ -23,6 +27,15 @@ export class Interrupts {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  get caught(): NodeJS.Signals | undefined {
+    return this.#caught;
+  }
+
+  /** What any further one does. */
+  again(run: (signal: NodeJS.Signals) => void): void {
+    this.#onAnother = run;
   }
 
   /** As shells have it for a program that ended because of one; undefined: none came. */

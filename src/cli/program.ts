@@ -7,6 +7,7 @@ import { addJoin } from "./commands/join.ts";
 import { addNames } from "./commands/names.ts";
 import { addNodes } from "./commands/nodes.ts";
 import { addPublish } from "./commands/publish.ts";
+import { addServe } from "./commands/serve.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWhereis } from "./commands/whereis.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -14,6 +15,7 @@ import { shownText } from "./shown.ts";
 
 /** Every command, in the order in which the help has them. A new one is added here, and nowhere else. */
 const COMMANDS: readonly AddCommand[] = [
+  addServe,
   addNodes,
   addNames,
   addGroups,

@@ -235,7 +235,7 @@ export class LocalProcess implements Process, Runnable {
       return;
     }
     try {
-      const result = handler(delivery.message, new Context(this, delivery.from, token, missed));
+      const result = handler(delivery.message, new Context(this, delivery, token, missed));
       if (isThenable(result)) this.#await(delivery, result);
       else if (this.alive) reply?.answer(result);
       else reply?.fail({ cause: "noSuchProcess" });
@@ -292,12 +292,14 @@ class Context implements HandlerContext {
   readonly self: LocalProcess;
   readonly from: Pid | undefined;
   readonly token: bigint | undefined;
+  readonly isCall: boolean;
   readonly missed: number;
 
-  constructor(self: LocalProcess, from: Pid | undefined, token: bigint | undefined, missed: number) {
+  constructor(self: LocalProcess, delivery: Delivery, token: bigint | undefined, missed: number) {
     this.self = self;
-    this.from = from;
+    this.from = delivery.from;
     this.token = token;
+    this.isCall = delivery.reply !== undefined;
     this.missed = missed;
   }
 

@@ -221,6 +221,8 @@ export interface HandlerContext {
   readonly from?: Pid | undefined;
   /** The fencing token of the lease, for a message that was sent to a strict name, which the process held when this began. */
   readonly token?: bigint | undefined;
+  /** Whether somebody waits for what the handler returns: `handle_call` as against `handle_cast` of a `GenServer`. */
+  readonly isCall: boolean;
   /** How many messages were dropped between the last one and this, because the mailbox was full. */
   readonly missed: number;
   /** Aborted when the process ends. */

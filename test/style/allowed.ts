@@ -20,6 +20,11 @@ export const ALLOWED: readonly Allowance[] = [
     ["import of a program, (top) -> sim"],
     "the simulator's own entrance for users, `rollcall/testing`: nothing in src imports it",
   ),
+  ...allow(
+    "src/http.ts",
+    ["import of a program, (top) -> http"],
+    "the service's own entrance for users, `rollcall/http`: nothing in src imports it",
+  ),
   ...allow("src/sim/leaks.ts", ["hrtime"], "names what must not be used while a simulation runs"),
   ...allow(
     "src/sim/shell/guard.ts",

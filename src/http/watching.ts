@@ -1,0 +1,157 @@
+import type { Clock } from "../kernel/clock.ts";
+import { NoLeasesError } from "../kernel/errors.ts";
+import type { Random } from "../kernel/random.ts";
+import type { Logger } from "../node/logger.ts";
+import type { ClusterNode, Scope, WatchIterator } from "../node/types.ts";
+import { Feed, type Rows } from "./feed.ts";
+import type { ServiceLimits } from "./limits.ts";
+import { secretId } from "./secrets.ts";
+import { GroupsTable, NamesTable, NodesTable, type Story, StrictNamesTable } from "./tables.ts";
+
+export const SCOPED_KINDS = ["names", "strict-names", "groups"] as const;
+export const WATCH_KINDS = [...SCOPED_KINDS, "nodes", "events"] as const;
+export type WatchKind = (typeof WATCH_KINDS)[number];
+
+export interface WatchingOptions {
+  readonly node: ClusterNode;
+  /** Those that clients may use. */
+  readonly scopes: readonly Scope[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: ServiceLimits;
+  readonly logger: Logger;
+  /** Whether the node has lease servers. */
+  readonly isStrict: boolean;
+}
+
+interface ScopeFeeds {
+  readonly names: Feed;
+  readonly groups: Feed;
+  readonly strictNames: Feed;
+  readonly namesTable: NamesTable;
+  readonly groupsTable: GroupsTable;
+  readonly strictTable: StrictNamesTable;
+}
+
+/** The tables of the node, each watched once, and a timeline of all that happened to them. */
+export class Watching {
+  readonly nodes = new NodesTable();
+  readonly #options: WatchingOptions;
+  readonly #abort = new AbortController();
+  readonly #scopes = new Map<string, ScopeFeeds>();
+  readonly #nodesFeed: Feed;
+  readonly #timeline: Feed;
+  readonly #counts = new Map<string, number>();
+
+  constructor(options: WatchingOptions) {
+    this.#options = options;
+    this.#timeline = this.#feed(() => []);
+    this.#nodesFeed = this.#feed(() => this.nodes.rows());
+    const { node, scopes } = options;
+    this.#follow(node.watchNodes({ signal: this.#abort.signal }), (event) =>
+      this.nodes.apply(event, this.#nodesFeed, (story) => this.#tell("nodes", undefined, story)),
+    );
+    for (const scope of scopes) this.#scopes.set(scope.scope, this.#watchScope(scope));
+  }
+
+  /** Undefined for a scope that clients may not use. */
+  feed(kind: WatchKind, scope: string): Feed | undefined {
+    if (kind === "events") return this.#timeline;
+    if (kind === "nodes") return this.#nodesFeed;
+    const feeds = this.#scopes.get(scope);
+    if (kind === "names") return feeds?.names;
+    return kind === "groups" ? feeds?.groups : feeds?.strictNames;
+  }
+
+  scope(scope: string): ScopeFeeds | undefined {
+    return this.#scopes.get(scope);
+  }
+
+  get scopes(): ReadonlyMap<string, ScopeFeeds> {
+    return this.#scopes;
+  }
+
+  /** By table, event, and why if it ended. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  get watchers(): number {
+    let watchers = 0;
+    for (const feed of this.#feeds()) watchers += feed.watchers;
+    return watchers;
+  }
+
+  /** Ends all streams. */
+  stop(): void {
+    this.#abort.abort();
+    for (const feed of this.#feeds()) feed.end();
+  }
+
+  *#feeds(): Iterable<Feed> {
+    yield this.#timeline;
+    yield this.#nodesFeed;
+    for (const { groups, names, strictNames } of this.#scopes.values()) yield* [names, groups, strictNames];
+  }
+
+  #watchScope({ groups, names, scope, strictNames }: Scope): ScopeFeeds {
+    const { signal } = this.#abort;
+    const namesTable = new NamesTable();
+    const groupsTable = new GroupsTable();
+    const strictTable = new StrictNamesTable();
+    const feeds = {
+      namesTable,
+      groupsTable,
+      strictTable,
+      names: this.#feed(() => namesTable.rows()),
+      groups: this.#feed(() => groupsTable.rows()),
+      strictNames: this.#feed(() => strictTable.rows()),
+    };
+    this.#follow(names.watch(undefined, { signal }), (event) =>
+      namesTable.apply(event, feeds.names, (story) => this.#tell("names", scope, story)),
+    );
+    this.#follow(groups.watch(undefined, { signal }), (event) =>
+      groupsTable.apply(event, feeds.groups, (story) => this.#tell("groups", scope, story)),
+    );
+    if (this.#options.isStrict)
+      this.#follow(strictNames.watch(undefined, { signal }), (event) =>
+        strictTable.apply(event, feeds.strictNames, (story) => this.#tell("strict-names", scope, story)),
+      );
+    return feeds;
+  }
+
+  #feed(rows: Rows): Feed {
+    const { clock, limits, random } = this.#options;
+    return new Feed({ rows, clock, capacity: limits.watchLog, newEpoch: () => secretId(random) });
+  }
+
+  #follow<T>(watch: WatchIterator<T>, apply: (event: T) => void): void {
+    const run = async (): Promise<void> => {
+      for await (const event of watch) apply(event);
+    };
+    // It ends with an error only when the node was closed against its will, of which the node itself tells.
+    run().catch((error: unknown) =>
+      this.#options.logger.warn({ error }, "a watch of the HTTP service ended"),
+    );
+  }
+
+  #tell(table: string, scope: string | undefined, { event, key, told }: Story): void {
+    const reason = (told["reason"] as { readonly kind?: string } | undefined)?.kind;
+    const what = [table, event, ...(reason === undefined ? [] : [reason])].join(" ");
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+    const at = new Date(this.#options.clock.now().wallMs).toISOString();
+    const text = JSON.stringify({ at, table, event, ...(scope === undefined ? {} : { scope }), ...told });
+    this.#timeline.append({ key, event, text });
+  }
+}
+
+/** Whether the node was given lease servers: nothing else tells. */
+export function hasLeases({ strictNames }: Pick<ClusterNode, "strictNames">): boolean {
+  try {
+    strictNames.whereis("rollcall");
+    return true;
+  } catch (error) {
+    if (error instanceof NoLeasesError) return false;
+    throw error;
+  }
+}

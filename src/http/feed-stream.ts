@@ -1,9 +1,15 @@
-import { type EventStream, sseEvent } from "./event-stream.ts";
+import { sseEvent } from "./event-stream.ts";
 import type { Feed, Place, Row } from "./feed.ts";
 
 /** How many rows an event of a snapshot has, and about how much is written in one go. */
 const ROWS = 500;
 const CHUNK_CHARS = 64 * 1024;
+
+/** Where a watcher's text goes. */
+export interface FeedSink {
+  readonly isWritable: boolean;
+  write(text: string): void;
+}
 
 interface Snapshot {
   readonly event: "state" | "resync";
@@ -19,7 +25,7 @@ interface Snapshot {
  */
 export class FeedStream {
   readonly #feed: Feed;
-  readonly #stream: EventStream;
+  readonly #stream: FeedSink;
   readonly #isWanted: (key: string) => boolean;
   #place: Place | undefined;
   /** The rest of a snapshot under way, and where it was taken. */
@@ -27,7 +33,7 @@ export class FeedStream {
 
   constructor(
     feed: Feed,
-    stream: EventStream,
+    stream: FeedSink,
     isWanted: (key: string) => boolean,
     lastEventId: string | undefined,
   ) {

@@ -178,7 +178,7 @@ class HttpService implements Service {
     // Its end is the connection's.
     socket.on("error", () => {});
     try {
-      const url = new URL(incoming.url ?? "/", "http://localhost");
+      const url = urlOf(incoming);
       if (buckets.take(incoming.socket.remoteAddress ?? "", clock.now()) > 0)
         throw new ServiceError("RATE_LIMITED", "too many requests");
       this.#webSockets.check(incoming);
@@ -199,4 +199,10 @@ class HttpService implements Service {
     const withdraw = this.#parts.clock.after(CLOSE_MS, () => socket.destroy());
     socket.once("close", withdraw);
   }
+}
+
+function urlOf({ url = "/" }: IncomingMessage): URL {
+  const base = "http://localhost";
+  if (!URL.canParse(url, base)) throw new ServiceError("BAD_REQUEST", "the address cannot be read");
+  return new URL(url, base);
 }

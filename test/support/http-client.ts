@@ -98,12 +98,8 @@ export class EventReader implements Disposable {
     try {
       const response = await fetch(url, { headers, signal: this.#abort.signal });
       if (!response.ok || response.body === null) throw new Error(await response.text());
-      let rest = "";
-      for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-        const blocks = (rest + text).split("\n\n");
-        rest = blocks.pop() ?? "";
-        for (const block of blocks) this.#take(block);
-      }
+      const sse = new SseText((event) => this.events.push(event));
+      for await (const text of response.body.pipeThrough(new TextDecoderStream())) sse.take(text);
     } catch (error) {
       if (!this.#abort.signal.aborted)
         this.events.push({ id: undefined, event: "broken", data: { error: String(error) } });
@@ -111,11 +107,27 @@ export class EventReader implements Disposable {
       this.hasEnded = true;
     }
   }
+}
 
-  #take(block: string): void {
+/** Takes a stream apart, however it is cut into pieces. */
+export class SseText {
+  readonly #give: (event: SseEvent) => void;
+  #rest = "";
+
+  constructor(give: (event: SseEvent) => void) {
+    this.#give = give;
+  }
+
+  take(text: string): void {
+    const blocks = (this.#rest + text).split("\n\n");
+    this.#rest = blocks.pop() ?? "";
+    for (const block of blocks) this.#block(block);
+  }
+
+  #block(block: string): void {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
     const data = field("data");
-    if (data === undefined) return;
-    this.events.push({ id: field("id"), event: field("event") ?? "message", data: JSON.parse(data) });
+    if (data !== undefined)
+      this.#give({ id: field("id"), event: field("event") ?? "message", data: JSON.parse(data) });
   }
 }

@@ -10,6 +10,7 @@ const DEBIAN_PACKAGES = new Map([
   ["nats-server", "nats-server"],
   ["redis-server", "redis-server"],
   ["chromium", "chromium"],
+  ["python3", "python3"],
 ]);
 /** Asked by Debian's packages before they start a service. 101 is no. */
 const POLICY = "/usr/sbin/policy-rc.d";

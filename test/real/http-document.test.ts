@@ -1,0 +1,61 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { expect, test } from "vitest";
+import { ServiceStage } from "../support/service-stage.ts";
+
+interface Operation {
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly responses: Readonly<Record<string, unknown>>;
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly example?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly anyOf?: readonly Schema[];
+}
+
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+}
+
+test("/openapi.json is a valid document that tells every route, with what it may go wrong with, and examples", async () => {
+  await using stage = await ServiceStage.start();
+  const { client } = await stage.serve();
+  const document = (await client.get("/openapi.json")).body as unknown as Document;
+  const result = await new Validator().validate(document as never);
+  expect(result.errors ?? []).toEqual([]);
+  expect(result.valid).toBe(true);
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ what: `${method} ${path}`, operation })),
+  );
+  expect(operations.map(({ what }) => what)).toEqual(
+    expect.arrayContaining([
+      "post /v1/sessions",
+      "put /v1/sessions/{session}/strict-names/{name}",
+      "get /v1/sessions/{session}/events",
+      "get /v1/watch/{kind}",
+      "post /v1/call",
+    ]),
+  );
+  for (const { operation, what } of operations) {
+    expect([what, operation.summary, operation.tags]).toEqual([
+      what,
+      expect.any(String),
+      [expect.any(String)],
+    ]);
+    expect([what, Object.keys(operation.responses)]).toEqual([what, expect.arrayContaining(["default"])]);
+    const schema = operation.requestBody?.content["application/json"]?.schema;
+    if (schema !== undefined) expect([what, hasExample(schema)]).toEqual([what, true]);
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas))
+    expect([name, hasExample(schema)]).toEqual([name, true]);
+});
+
+function hasExample(schema: Schema): boolean {
+  const parts = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? [])];
+  return schema.example !== undefined || schema.$ref !== undefined || parts.some(hasExample);
+}

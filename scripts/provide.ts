@@ -11,6 +11,7 @@ const DEBIAN_PACKAGES = new Map([
   ["redis-server", "redis-server"],
   ["chromium", "chromium"],
   ["python3", "python3"],
+  ["curl", "curl"],
 ]);
 /** Asked by Debian's packages before they start a service. 101 is no. */
 const POLICY = "/usr/sbin/policy-rc.d";

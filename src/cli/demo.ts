@@ -7,11 +7,11 @@ import { tellStory } from "./demo/scenes.ts";
 import { Stage, StepFailed } from "./demo/stage.ts";
 
 /*
- * `npm start`: what Rollcall does, told in one terminal in half a minute, with real processes, and checked as it is told.
- * `npm start -- --once` ends with the story, with exit code 0 only if every step happened.
+ * `npm run demo`: what Rollcall does, told in one terminal in half a minute, with real processes, and checked as it is told.
+ * `npm run demo -- --once` ends with the story, with exit code 0 only if every step happened.
  */
 
-const HELP = `Usage: npm start [-- --once]
+const HELP = `Usage: npm run demo [-- --once]
 
 Starts five nodes on this machine, over the embedded bus, or over NATS when NATS_URL is set, and tells
 what happens to them. Without --once they live on at the end, for you to try things, until Ctrl-C.`;

@@ -65,7 +65,7 @@ test(
 test("an option that is none is answered with the usage, and 2", async () => {
   const { demo, output } = startDemo(["--twice"]);
   const [code] = await once(demo, "close");
-  expect([code, output.text]).toStrictEqual([2, expect.stringContaining("Usage: npm start")]);
+  expect([code, output.text]).toStrictEqual([2, expect.stringContaining("Usage: npm run demo")]);
 });
 
 function startDemo(args: readonly string[]) {

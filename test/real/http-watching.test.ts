@@ -186,6 +186,15 @@ describe("a watch", () => {
     expect((await client.get(path)).status).toBe(status);
   });
 
+  test("asked for its head alone, is not opened", async () => {
+    await using stage = await ServiceStage.start();
+    const { service } = await stage.serve();
+    const response = await fetch(`${service.url}/v1/watch/names`, { method: "HEAD" });
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(metrics).toMatch(/^rollcall_http_watchers 0$/m);
+  });
+
   test("over the limit of watchers is refused, and room is made when one goes", async () => {
     await using stage = await ServiceStage.start();
     const { client } = await stage.serve({ limits: { watchers: 1 } });

@@ -50,11 +50,13 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
     session.touch();
     const { after, waitMs } = c.req.valid("query");
     const lastId = lastEventId(c) ?? after;
+    if (isHead(c)) return Promise.resolve(c.body(null, 200));
     if (c.req.header("accept")?.includes(SSE) !== true) return poll(c, parts, session, after, waitMs);
     streamEvents(c, parts, session, lastId);
     return Promise.resolve(RESPONSE_ALREADY_SENT);
   });
   app.openapi(watch, (c): Response => {
+    if (isHead(c)) return c.body(null, 200, { "content-type": SSE });
     const { kind } = c.req.valid("param");
     const { key, prefix, scope } = c.req.valid("query");
     const { clock, limits, watching } = parts;
@@ -80,6 +82,11 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
     watcher.pump();
     return RESPONSE_ALREADY_SENT;
   });
+}
+
+/** Hono asks for a body, and leaves it away. */
+function isHead(c: Context<ServiceEnv>): boolean {
+  return c.env.incoming.method === "HEAD";
 }
 
 function lastEventId(c: Context<ServiceEnv>): number | undefined {

@@ -69,10 +69,6 @@ export class Feed {
     return { epoch: this.#epoch, number: this.#last };
   }
 
-  get watchers(): number {
-    return this.#watchers.size;
-  }
-
   append(change: Change): void {
     this.#last += 1;
     this.#log[this.#last % this.#capacity] = { ...change, number: this.#last };
@@ -93,6 +89,12 @@ export class Feed {
       number <= this.#last &&
       number >= Math.max(this.#floor, this.#last - this.#capacity)
     );
+  }
+
+  /** The place from which there are so many changes to come, or as many as are kept. */
+  latest(changes: number): Place {
+    const number = Math.max(this.#floor, this.#last - Math.min(changes, this.#capacity));
+    return { epoch: this.#epoch, number };
   }
 
   /** The change after a place that is kept. */

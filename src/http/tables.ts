@@ -168,6 +168,15 @@ export class NodesTable {
     return this.#rows.size;
   }
 
+  has(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  hasName(name: string): boolean {
+    for (const node of this.#rows.values()) if (node.name === name) return true;
+    return false;
+  }
+
   count(state: NodeView["state"]): number {
     let count = 0;
     for (const node of this.#rows.values()) if (node.state === state) count += 1;

@@ -5,11 +5,13 @@ import type { Logger } from "../node/logger.ts";
 import type { ClusterNode, Scope, WatchIterator } from "../node/types.ts";
 import { Feed, type Rows } from "./feed.ts";
 import type { ServiceLimits } from "./limits.ts";
+import { LostNodesTable } from "./lost-nodes.ts";
 import { secretId } from "./secrets.ts";
 import { GroupsTable, NamesTable, NodesTable, type Story, StrictNamesTable } from "./tables.ts";
 
 export const SCOPED_KINDS = ["names", "strict-names", "groups"] as const;
-export const WATCH_KINDS = [...SCOPED_KINDS, "nodes", "events"] as const;
+/** In the order in which a stream of all of them tells them: who is there, then what they have, then what happens. */
+export const WATCH_KINDS = ["nodes", "lost-nodes", ...SCOPED_KINDS, "events"] as const;
 export type WatchKind = (typeof WATCH_KINDS)[number];
 
 export interface WatchingOptions {
@@ -40,14 +42,22 @@ export class Watching {
   readonly #abort = new AbortController();
   readonly #scopes = new Map<string, ScopeFeeds>();
   readonly #nodesFeed: Feed;
+  readonly #lostNodes: LostNodesTable;
+  readonly #lostFeed: Feed;
   readonly #timeline: Feed;
   readonly #counts = new Map<string, number>();
+  /** Stories told to the timeline, and streams open. */
+  #told = 0;
+  #streams = 0;
 
   constructor(options: WatchingOptions) {
     this.#options = options;
     this.#timeline = this.#feed(() => []);
     this.#nodesFeed = this.#feed(() => this.nodes.rows());
-    const { node, scopes } = options;
+    const { clock, node, scopes } = options;
+    this.#lostNodes = new LostNodesTable((run) => clock.endOfTurn(run), this.nodes);
+    this.#lostFeed = this.#feed(() => this.#lostNodes.rows());
+    this.#lostNodes.tellTo(this.#lostFeed);
     this.#follow(node.watchNodes({ signal: this.#abort.signal }), (event) =>
       this.nodes.apply(event, this.#nodesFeed, (story) => this.#tell("nodes", undefined, story)),
     );
@@ -58,9 +68,34 @@ export class Watching {
   feed(kind: WatchKind, scope: string): Feed | undefined {
     if (kind === "events") return this.#timeline;
     if (kind === "nodes") return this.#nodesFeed;
+    if (kind === "lost-nodes") return this.#lostFeed;
     const feeds = this.#scopes.get(scope);
     if (kind === "names") return feeds?.names;
     return kind === "groups" ? feeds?.groups : feeds?.strictNames;
+  }
+
+  /** Of all kinds, or undefined for a scope that clients may not use. */
+  all(scope: string): ReadonlyMap<string, Feed> | undefined {
+    const feeds = new Map<string, Feed>();
+    for (const kind of WATCH_KINDS) {
+      const feed = this.feed(kind, scope);
+      if (feed === undefined) return undefined;
+      feeds.set(kind, feed);
+    }
+    return feeds;
+  }
+
+  /** One stream, of one feed or of several. */
+  watch(feeds: Iterable<Feed>, wake: () => void, end: () => void): () => void {
+    const unwatch = Array.from(feeds, (feed) => feed.watch(wake, end));
+    this.#streams += 1;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#streams -= 1;
+      for (const each of unwatch) each();
+    };
   }
 
   scope(scope: string): ScopeFeeds | undefined {
@@ -76,10 +111,9 @@ export class Watching {
     return this.#counts;
   }
 
+  /** Streams that are open. */
   get watchers(): number {
-    let watchers = 0;
-    for (const feed of this.#feeds()) watchers += feed.watchers;
-    return watchers;
+    return this.#streams;
   }
 
   /** Ends all streams. */
@@ -91,6 +125,7 @@ export class Watching {
   *#feeds(): Iterable<Feed> {
     yield this.#timeline;
     yield this.#nodesFeed;
+    yield this.#lostFeed;
     for (const { groups, names, strictNames } of this.#scopes.values()) yield* [names, groups, strictNames];
   }
 
@@ -135,12 +170,23 @@ export class Watching {
     );
   }
 
-  #tell(table: string, scope: string | undefined, { event, key, told }: Story): void {
+  #tell(table: string, scope: string | undefined, story: Story): void {
+    const { event, key, told } = story;
     const reason = (told["reason"] as { readonly kind?: string } | undefined)?.kind;
     const what = [table, event, ...(reason === undefined ? [] : [reason])].join(" ");
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
     const at = new Date(this.#options.clock.now().wallMs).toISOString();
-    const text = JSON.stringify({ at, table, event, ...(scope === undefined ? {} : { scope }), ...told });
+    this.#told += 1;
+    const number = this.#told;
+    const text = JSON.stringify({
+      number,
+      at,
+      table,
+      event,
+      ...(scope === undefined ? {} : { scope }),
+      ...told,
+    });
+    this.#lostNodes.see(table, story, at);
     this.#timeline.append({ key, event, text });
   }
 }

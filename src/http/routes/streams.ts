@@ -2,17 +2,22 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { LimitExceededError } from "../../kernel/errors.ts";
+import { CombinedStream } from "../combined-stream.ts";
 import type { ServiceEnv, ServiceParts } from "../context.ts";
 import { rawEndpoint } from "../endpoint.ts";
 import { EventStream, sseEvent } from "../event-stream.ts";
+import type { Feed } from "../feed.ts";
 import { FeedStream } from "../feed-stream.ts";
 import type { InboxEvent } from "../inbox.ts";
 import { ServiceError } from "../problem.ts";
 import * as schemas from "../schemas.ts";
 import type { Session } from "../session.ts";
+import { VERSION } from "../version.ts";
 import { WATCH_KINDS } from "../watching.ts";
 
 const SSE = "text/event-stream";
+/** How much of the timeline a new reader of everything is told. */
+const LATEST_STORIES = 200;
 
 const events = rawEndpoint({
   method: "get",
@@ -34,9 +39,24 @@ const watch = rawEndpoint({
   tag: "watching",
   summary: "A table and every change of it, as server-sent events",
   description:
-    "First `state` events with the rows (`items`; the one with `last: true` ends them), then each change under its own event name. With the `Last-Event-ID` of a change that is kept it goes on from there; else, and whenever the reader falls behind, the rows come anew in `resync` events. `events` is a timeline of all tables, without rows.",
+    "First `state` events with the rows (`items`; the one with `last: true` ends them), then each change under its own event name. With the `Last-Event-ID` of a change that is kept it goes on from there; else, and whenever the reader falls behind, the rows come anew in `resync` events. `events` is a timeline of all tables, without rows, its entries numbered. `lost-nodes` are those that went down lately, with what was purged with each.",
   needs: "read",
   request: { params: z.object({ kind: z.enum(WATCH_KINDS) }), query: schemas.watchQuery },
+  status: 200,
+  says: "A stream",
+  media: SSE,
+  body: z.string(),
+});
+
+const watchAll = rawEndpoint({
+  method: "get",
+  path: "/v1/watch/all",
+  tag: "watching",
+  summary: "All tables of a scope and all changes of them, in one stream of server-sent events",
+  description:
+    "First a `hello`, which says whose tables they are; then what `/v1/watch/{kind}` says of each, as `{ table, data }`. The timeline begins with its latest entries. `Last-Event-ID` resumes all of them.",
+  needs: "read",
+  request: { query: schemas.scopeQuery },
   status: 200,
   says: "A stream",
   media: SSE,
@@ -55,31 +75,45 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
     streamEvents(c, parts, session, lastId);
     return Promise.resolve(RESPONSE_ALREADY_SENT);
   });
+  // Before `watch`, which would take `all` for a kind.
+  app.openapi(watchAll, (c): Response => {
+    if (isHead(c)) return c.body(null, 200, { "content-type": SSE });
+    const { scope } = c.req.valid("query");
+    const feeds = parts.watching.all(scope) ?? noSuchScope(scope);
+    const { clock, node, watching } = parts;
+    const hello = JSON.stringify({
+      self: node.id,
+      name: node.name,
+      cluster: node.cluster,
+      version: VERSION,
+      scope,
+      scopes: [...watching.scopes.keys()],
+      at: new Date(clock.now().wallMs).toISOString(),
+    });
+    streamFeeds(c, parts, [...feeds.values()], (stream) => {
+      const timeline = { table: "events", latest: LATEST_STORIES };
+      return new CombinedStream({
+        feeds,
+        timeline,
+        stream,
+        hello,
+        lastEventId: c.req.header("last-event-id"),
+      });
+    });
+    return RESPONSE_ALREADY_SENT;
+  });
   app.openapi(watch, (c): Response => {
     if (isHead(c)) return c.body(null, 200, { "content-type": SSE });
     const { kind } = c.req.valid("param");
     const { key, prefix, scope } = c.req.valid("query");
-    const { clock, limits, watching } = parts;
-    const feed = watching.feed(kind, scope);
-    if (feed === undefined)
-      throw new ServiceError("NO_SUCH_SCOPE", `scope ${JSON.stringify(scope)} is not served here`);
-    if (watching.watchers >= limits.watchers)
-      throw new LimitExceededError("watchers", limits.watchers, "too many are watching");
+    const feed = parts.watching.feed(kind, scope) ?? noSuchScope(scope);
     const isWanted = (one: string): boolean => (key === undefined ? one.startsWith(prefix) : one === key);
-    let unwatch = (): void => {};
-    const stream = new EventStream({
-      response: c.env.outgoing,
-      clock,
-      stallMs: limits.stallMs,
-      onWritable: () => watcher.pump(),
-      onClose: () => unwatch(),
-    });
-    const watcher = new FeedStream(feed, stream, isWanted, c.req.header("last-event-id"));
-    unwatch = feed.watch(
-      () => watcher.pump(),
-      () => stream.end(),
+    streamFeeds(
+      c,
+      parts,
+      [feed],
+      (stream) => new FeedStream(feed, stream, isWanted, c.req.header("last-event-id")),
     );
-    watcher.pump();
     return RESPONSE_ALREADY_SENT;
   });
 }
@@ -87,6 +121,35 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
 /** Hono asks for a body, and leaves it away. */
 function isHead(c: Context<ServiceEnv>): boolean {
   return c.env.incoming.method === "HEAD";
+}
+
+function noSuchScope(scope: string): never {
+  throw new ServiceError("NO_SUCH_SCOPE", `scope ${JSON.stringify(scope)} is not served here`);
+}
+
+function streamFeeds(
+  c: Context<ServiceEnv>,
+  { clock, limits, watching }: ServiceParts,
+  feeds: readonly Feed[],
+  begin: (stream: EventStream) => { pump(): void },
+): void {
+  if (watching.watchers >= limits.watchers)
+    throw new LimitExceededError("watchers", limits.watchers, "too many are watching");
+  let unwatch = (): void => {};
+  const stream = new EventStream({
+    response: c.env.outgoing,
+    clock,
+    stallMs: limits.stallMs,
+    onWritable: () => watcher.pump(),
+    onClose: () => unwatch(),
+  });
+  const watcher = begin(stream);
+  unwatch = watching.watch(
+    feeds,
+    () => watcher.pump(),
+    () => stream.end(),
+  );
+  watcher.pump();
 }
 
 function lastEventId(c: Context<ServiceEnv>): number | undefined {

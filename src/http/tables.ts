@@ -18,6 +18,27 @@ export interface Story {
   readonly told: Readonly<Record<string, unknown>>;
 }
 
+/** Made when something changes, and shared by all snapshots: thousands may begin at once, after a server was restarted. */
+class TableRow<T> implements Row {
+  readonly key: string;
+  readonly value: T;
+  readonly #show: Shown<T>;
+
+  constructor(key: string, value: T, show: Shown<T>) {
+    this.key = key;
+    this.value = value;
+    this.#show = show;
+  }
+
+  text(): string {
+    return JSON.stringify(this.#show(this.key, this.value));
+  }
+}
+
+type Shown<T> = (key: string, value: T) => unknown;
+const showName: Shown<Registration> = (_name, registration) => shownRegistration(registration);
+const showNode: Shown<NodeView> = (_id, node) => shownNode(node);
+
 export type Tell = (story: Story) => void;
 
 export function shownRegistration({ meta, name, node, pid }: Registration) {
@@ -37,14 +58,14 @@ export function shownNode({ id, name, scopes, state }: NodeView) {
 }
 
 export class NamesTable {
-  readonly #rows = new Map<string, Registration>();
+  readonly #rows = new Map<string, TableRow<Registration>>();
 
   get size(): number {
     return this.#rows.size;
   }
 
-  *rows(): Iterable<Row> {
-    for (const [key, row] of this.#rows) yield { key, text: () => JSON.stringify(shownRegistration(row)) };
+  rows(): Iterable<Row> {
+    return this.#rows.values();
   }
 
   apply(event: NameEvent, feed: Feed, tell: Tell): void {
@@ -52,13 +73,13 @@ export class NamesTable {
       case "state":
       case "resync":
         this.#rows.clear();
-        for (const row of event.registrations) this.#rows.set(row.name, row);
+        for (const row of event.registrations) this.#set(row);
         feed.restart();
         return;
       case "registered":
       case "updated": {
         const { registration } = event;
-        this.#rows.set(registration.name, registration);
+        this.#set(registration);
         this.#append(feed, tell, event.kind, registration.name, shownRegistration(registration));
         return;
       }
@@ -81,6 +102,10 @@ export class NamesTable {
     }
   }
 
+  #set(registration: Registration): void {
+    this.#rows.set(registration.name, new TableRow(registration.name, registration, showName));
+  }
+
   #append(feed: Feed, tell: Tell, event: string, key: string, told: Story["told"]): void {
     feed.append({ key, event, text: JSON.stringify(told) });
     tell({ event, key, told });
@@ -88,7 +113,7 @@ export class NamesTable {
 }
 
 export class GroupsTable {
-  readonly #rows = new Map<string, Map<string, Member>>();
+  readonly #rows = new Map<string, Map<string, TableRow<Member>>>();
 
   get groups(): number {
     return this.#rows.size;
@@ -101,24 +126,21 @@ export class GroupsTable {
   }
 
   *rows(): Iterable<Row> {
-    for (const [group, members] of this.#rows) {
-      for (const member of members.values())
-        yield { key: group, text: () => JSON.stringify(shownMember(group, member)) };
-    }
+    for (const members of this.#rows.values()) yield* members.values();
   }
 
   apply(event: GroupEvent, feed: Feed, tell: Tell): void {
     if ("groups" in event) {
       this.#rows.clear();
       for (const [group, members] of event.groups)
-        this.#rows.set(group, new Map(members.map((member) => [member.pid, member])));
+        this.#rows.set(group, new Map(members.map((member) => [member.pid, rowOf(group, member)])));
       feed.restart();
       return;
     }
     const { group, member } = event;
-    const members = this.#rows.get(group) ?? new Map<string, Member>();
+    const members = this.#rows.get(group) ?? new Map<string, TableRow<Member>>();
     if (event.kind === "left") members.delete(member.pid);
-    else members.set(member.pid, member);
+    else members.set(member.pid, rowOf(group, member));
     if (members.size === 0) this.#rows.delete(group);
     else this.#rows.set(group, members);
     const told =
@@ -130,31 +152,36 @@ export class GroupsTable {
   }
 }
 
+function rowOf(group: string, member: Member): TableRow<Member> {
+  return new TableRow(group, member, shownMember);
+}
+
 export class StrictNamesTable {
-  readonly #rows = new Map<string, StrictHolder>();
+  readonly #rows = new Map<string, TableRow<StrictHolder>>();
 
   get size(): number {
     return this.#rows.size;
   }
 
-  holders(): Iterable<readonly [string, StrictHolder]> {
-    return this.#rows;
+  holders(): Iterable<{ readonly key: string; readonly value: StrictHolder }> {
+    return this.#rows.values();
   }
 
-  *rows(): Iterable<Row> {
-    for (const [key, row] of this.#rows) yield { key, text: () => JSON.stringify(shownHolder(key, row)) };
+  rows(): Iterable<Row> {
+    return this.#rows.values();
   }
 
   apply(event: StrictNameEvent, feed: Feed, tell: Tell): void {
     if ("holders" in event) {
       this.#rows.clear();
-      for (const [name, holder] of event.holders) this.#rows.set(name, holder);
+      for (const [name, holder] of event.holders)
+        this.#rows.set(name, new TableRow(name, holder, shownHolder));
       feed.restart();
       return;
     }
     const { holder, kind, name } = event;
-    if (kind === "registered") this.#rows.set(name, holder);
-    else if (this.#rows.get(name)?.token === holder.token) this.#rows.delete(name);
+    if (kind === "registered") this.#rows.set(name, new TableRow(name, holder, shownHolder));
+    else if (this.#rows.get(name)?.value.token === holder.token) this.#rows.delete(name);
     const told = shownHolder(name, holder);
     feed.append({ key: name, event: kind, text: JSON.stringify(told) });
     tell({ event: kind === "registered" ? "granted" : "ended", key: name, told });
@@ -162,7 +189,7 @@ export class StrictNamesTable {
 }
 
 export class NodesTable {
-  readonly #rows = new Map<string, NodeView>();
+  readonly #rows = new Map<string, TableRow<NodeView>>();
 
   get size(): number {
     return this.#rows.size;
@@ -173,30 +200,30 @@ export class NodesTable {
   }
 
   hasName(name: string): boolean {
-    for (const node of this.#rows.values()) if (node.name === name) return true;
+    for (const { value } of this.#rows.values()) if (value.name === name) return true;
     return false;
   }
 
   count(state: NodeView["state"]): number {
     let count = 0;
-    for (const node of this.#rows.values()) if (node.state === state) count += 1;
+    for (const { value } of this.#rows.values()) if (value.state === state) count += 1;
     return count;
   }
 
-  *rows(): Iterable<Row> {
-    for (const [key, row] of this.#rows) yield { key, text: () => JSON.stringify(shownNode(row)) };
+  rows(): Iterable<Row> {
+    return this.#rows.values();
   }
 
   apply(event: NodeEvent, feed: Feed, tell: Tell): void {
     if ("nodes" in event) {
       this.#rows.clear();
-      for (const node of event.nodes) this.#rows.set(node.id, node);
+      for (const node of event.nodes) this.#rows.set(node.id, new TableRow(node.id, node, showNode));
       feed.restart();
       return;
     }
     const { kind, node } = event;
     if (kind === "down") this.#rows.delete(node.id);
-    else this.#rows.set(node.id, node);
+    else this.#rows.set(node.id, new TableRow(node.id, node, showNode));
     const told =
       kind === "down" ? { ...shownNode(node), state: "down", reason: toJson(event.reason) } : shownNode(node);
     feed.append({ key: node.id, event: kind, text: JSON.stringify(told) });

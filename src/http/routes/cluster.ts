@@ -201,8 +201,8 @@ function addLists(app: OpenAPIHono<ServiceEnv>, { operations, watching }: Servic
     const query = c.req.valid("query");
     operations.scope(query.scope);
     const holders = watching.scope(query.scope)?.strictTable.holders() ?? [];
-    const { items, ...rest } = pageOf(holders, ([name]) => name, query);
-    return c.json({ items: items.map(([name, holder]) => shownHolder(name, holder)), ...rest }, 200);
+    const { items, ...rest } = pageOf(holders, ({ key }) => key, query);
+    return c.json({ items: items.map(({ key, value }) => shownHolder(key, value)), ...rest }, 200);
   });
   app.openapi(lookup, async (c) => {
     const { name } = c.req.valid("param");

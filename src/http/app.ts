@@ -7,6 +7,7 @@ import type { AccessScope } from "./access.ts";
 import type { ServiceEnv, ServiceParts } from "./context.ts";
 import { INTERNAL_PROBLEM, type Problem, problemOf, ServiceError } from "./problem.ts";
 import { addClusterRoutes } from "./routes/cluster.ts";
+import { addHealthRoutes } from "./routes/health.ts";
 import { addPage } from "./routes/page.ts";
 import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStreamRoutes } from "./routes/streams.ts";
@@ -16,7 +17,7 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);
 const JSON_MEDIA = /^application\/json(;|$)/i;
 
 /** The service's routes, behind the checks that all of them share. */
-export function createApp(parts: ServiceParts, metrics: () => Registry): OpenAPIHono<ServiceEnv> {
+export function createApp(parts: ServiceParts, metrics: Registry): OpenAPIHono<ServiceEnv> {
   const app = new OpenAPIHono<ServiceEnv>({
     strict: true,
     defaultHook(result) {
@@ -28,7 +29,7 @@ export function createApp(parts: ServiceParts, metrics: () => Registry): OpenAPI
   app.onError((error, c) => refuse(c, parts, error));
   app.notFound((c) => refuse(c, parts, notFound(c)));
   addChecks(app, parts);
-  addHealth(app, parts, metrics);
+  addHealthRoutes(app, parts, metrics);
   addSessionRoutes(app, parts);
   addClusterRoutes(app, parts);
   addStreamRoutes(app, parts);
@@ -92,18 +93,6 @@ function neededFor(method: string, path: string): AccessScope | undefined {
   if (path.startsWith("/v1/sessions")) return "write";
   if (method === "GET" || method === "HEAD") return "read";
   return method === "DELETE" ? "admin" : "write";
-}
-
-function addHealth(app: OpenAPIHono<ServiceEnv>, parts: ServiceParts, metrics: () => Registry): void {
-  app.get("/livez", (c) => c.json({ ok: true }));
-  app.get("/readyz", async (c) => {
-    const health = await parts.readiness.look();
-    return c.json(health, health.ready ? 200 : 503);
-  });
-  app.get("/metrics", async (c) => {
-    const registry = metrics();
-    return c.body(await registry.metrics(), 200, { "content-type": registry.contentType });
-  });
 }
 
 function addDocument(app: OpenAPIHono<ServiceEnv>): void {

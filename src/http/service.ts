@@ -108,7 +108,7 @@ class HttpService implements Service {
     const { limits } = settings;
     this.#webSockets = new WebSockets(parts);
     const metrics = createMetrics(parts, this.#webSockets);
-    const app = createApp(parts, () => metrics);
+    const app = createApp(parts, metrics);
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#server = createServer(
       {

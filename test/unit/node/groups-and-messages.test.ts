@@ -81,6 +81,20 @@ describe("groups and messages", () => {
     for (const copy of seen) expect(Object.isFrozen((copy as { list: unknown }).list)).toBe(true);
   });
 
+  test("a handler is told whether somebody waits for its answer", async () => {
+    const shells = new Shells("isCall");
+    const [a, b] = await shells.startAll("a", "b");
+    const seen: boolean[] = [];
+    const callee = b.spawn((_message, { isCall }) => {
+      seen.push(isCall);
+    });
+    a.send(callee.pid, 1);
+    await shells.until(a.call(callee.pid, 2));
+    b.send(callee.pid, 3);
+    await shells.until(b.call(callee.pid, 4));
+    expect(seen).toEqual([false, true, false, true]);
+  });
+
   test("call gives what the handler returns, or why it does not", async () => {
     const shells = new Shells("call");
     const [a, b] = await shells.startAll("a", "b");

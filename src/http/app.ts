@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import type { Registry } from "prom-client";
 import type { AccessScope } from "./access.ts";
@@ -13,11 +14,17 @@ import { addSessionRoutes } from "./routes/sessions.ts";
 import { addStreamRoutes } from "./routes/streams.ts";
 import { VERSION } from "./version.ts";
 
+/** How long a browser may take a page for one that is let in. */
+const CORS_SECONDS = 600;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);
 const JSON_MEDIA = /^application\/json(;|$)/i;
 
 /** The service's routes, behind the checks that all of them share. */
-export function createApp(parts: ServiceParts, metrics: Registry): OpenAPIHono<ServiceEnv> {
+export function createApp(
+  parts: ServiceParts,
+  metrics: Registry,
+  origins: readonly string[],
+): OpenAPIHono<ServiceEnv> {
   const app = new OpenAPIHono<ServiceEnv>({
     strict: true,
     defaultHook(result) {
@@ -28,6 +35,8 @@ export function createApp(parts: ServiceParts, metrics: Registry): OpenAPIHono<S
   });
   app.onError((error, c) => refuse(c, parts, error));
   app.notFound((c) => refuse(c, parts, notFound(c)));
+  if (origins.length > 0)
+    app.use(cors({ origin: [...origins], maxAge: CORS_SECONDS, exposeHeaders: ["retry-after"] }));
   addChecks(app, parts);
   addHealthRoutes(app, parts, metrics);
   addSessionRoutes(app, parts);

@@ -29,11 +29,11 @@ export class EventStream {
     this.#options = options;
     const { headers, response } = options;
     response.writeHead(200, {
+      ...headers,
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       // Else nginx keeps events back until it has a buffer full of them.
       "x-accel-buffering": "no",
-      ...headers,
     });
     response.socket?.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
     response.on("close", () => this.#closed());

@@ -46,7 +46,8 @@ export class Readiness {
   ): Promise<Readiness> {
     const scope = await node.scope(SERVICE_SCOPE);
     const readiness = new Readiness(node, scope, clock, isStrict);
-    await scope.names.register(node.name, readiness.#self, { meta });
+    // An earlier node of this name may not be gone everywhere.
+    await scope.names.reregister(node.name, readiness.#self, { meta });
     return readiness;
   }
 

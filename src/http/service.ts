@@ -108,7 +108,7 @@ class HttpService implements Service {
     const { limits } = settings;
     this.#webSockets = new WebSockets(parts);
     const metrics = createMetrics(parts, this.#webSockets);
-    const app = createApp(parts, metrics);
+    const app = createApp(parts, metrics, settings.origins);
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#server = createServer(
       {
@@ -167,7 +167,10 @@ class HttpService implements Service {
     sessions.endAll();
     watching.stop();
     this.#server.closeIdleConnections();
-    const withdraw = clock.after(deadlineMs, () => this.#server.closeAllConnections());
+    const withdraw = clock.after(deadlineMs, () => {
+      this.#server.closeAllConnections();
+      this.#webSockets.terminate();
+    });
     await closed;
     withdraw();
     readiness.end();

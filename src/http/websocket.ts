@@ -78,10 +78,15 @@ export class WebSockets {
     const existing = /^\/v1\/sessions\/([^/]+)\/socket$/.exec(url.pathname)?.[1];
     if (existing === undefined && url.pathname !== "/v1/socket")
       throw new ServiceError("NOT_FOUND", "WebSockets are at /v1/socket and /v1/sessions/{session}/socket");
-    const graceMs = parameter(url, "graceMs", schemas.graceMs, SESSION_GRACE.usual);
+    const asked = parameter(url, "graceMs", schemas.graceMs, undefined);
     const after = parameter(url, "after", schemas.eventsQuery.shape.after.unwrap(), undefined);
     const { sessions } = this.#parts;
-    const session = existing === undefined ? sessions.open(Math.max(graceMs, 1)) : sessions.get(existing);
+    const session =
+      existing === undefined
+        ? sessions.open(Math.max(asked ?? SESSION_GRACE.usual, 1))
+        : sessions.get(existing);
+    // One that was opened otherwise, or came back, lives on as it was to.
+    const graceMs = asked ?? session.ttlMs;
     this.#server.handleUpgrade(incoming, socket, head, (webSocket) => {
       const client = incoming.socket.remoteAddress ?? "";
       const open = new SessionSocket({
@@ -100,6 +105,11 @@ export class WebSockets {
   /** Closes them: the node is leaving. */
   close(): void {
     for (const open of [...this.#open]) open.close(CLOSE.restart, "the node is leaving");
+  }
+
+  /** Those that are still there. */
+  terminate(): void {
+    for (const open of [...this.#open]) open.terminate();
   }
 }
 
@@ -163,6 +173,10 @@ class SessionSocket {
     this.#options.webSocket.close(code, reason);
     this.#withdraw();
     this.#withdraw = this.#options.parts.clock.after(PATIENCE_MS, () => this.#options.webSocket.terminate());
+  }
+
+  terminate(): void {
+    this.#options.webSocket.terminate();
   }
 
   /** A sign of life: the next one is asked for after a while. */

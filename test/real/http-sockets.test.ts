@@ -181,10 +181,51 @@ describe("who may connect", () => {
     },
   );
 
-  test("a page of another origin is refused", async () => {
-    const response = await fetch(`${here.service.url}/v1/nodes`, {
-      headers: { origin: "https://evil.example" },
+  test("a page of another origin is refused, unless it is let in: then its browser is told so", async () => {
+    const page = { headers: { origin: "https://pages.example" } };
+    expect((await fetch(`${here.service.url}/v1/nodes`, page)).status).toBe(403);
+    const { service } = await stage.serve({ origins: ["https://pages.example"] });
+    const answer = await fetch(`${service.url}/v1/nodes`, page);
+    expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([
+      200,
+      "https://pages.example",
+    ]);
+    const asked = await fetch(`${service.url}/v1/sessions`, {
+      method: "OPTIONS",
+      headers: {
+        ...page.headers,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,last-event-id",
+      },
     });
-    expect(response.status).toBe(403);
+    expect(asked.status).toBe(204);
+    expect(asked.headers.get("access-control-allow-headers")).toContain("authorization");
+    const abort = new AbortController();
+    const stream = await fetch(`${service.url}/v1/watch/nodes`, { ...page, signal: abort.signal });
+    expect(stream.headers.get("access-control-allow-origin")).toBe("https://pages.example");
+    expect(stream.headers.get("x-content-type-options")).toBe("nosniff");
+    abort.abort();
+    const stranger = await fetch(`${service.url}/v1/nodes`, { headers: { origin: "https://evil.example" } });
+    expect([stranger.status, stranger.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+  });
+
+  test("a WebSocket that does not answer does not keep the service from closing", async () => {
+    const { service } = await stage.serve();
+    const socket = connect(service.port, "127.0.0.1");
+    const handshake = [
+      "GET /v1/socket HTTP/1.1",
+      "Host: localhost",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    socket.write(`${handshake.join("\r\n")}\r\n\r\n`);
+    await new Promise((resolve) => socket.once("data", resolve));
+    socket.pause();
+    const closed = new Promise((resolve) => socket.on("close", () => resolve("client")));
+    await service.close({ deadlineMs: 200 });
+    socket.resume();
+    await closed;
   });
 });

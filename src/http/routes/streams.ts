@@ -118,6 +118,11 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
   });
 }
 
+/** What all answers bear: hono would send them with a response of its own. */
+function headersOf(c: Context<ServiceEnv>): Readonly<Record<string, string>> {
+  return Object.fromEntries(c.res.headers);
+}
+
 /** Hono asks for a body, and leaves it away. */
 function isHead(c: Context<ServiceEnv>): boolean {
   return c.env.incoming.method === "HEAD";
@@ -138,6 +143,7 @@ function streamFeeds(
   let unwatch = (): void => {};
   const stream = new EventStream({
     response: c.env.outgoing,
+    headers: headersOf(c),
     clock,
     stallMs: limits.stallMs,
     onWritable: () => watcher.pump(),
@@ -168,6 +174,7 @@ function streamEvents(
   const unkeep = session.keep();
   const stream = new EventStream({
     response: c.env.outgoing,
+    headers: headersOf(c),
     clock,
     stallMs: limits.stallMs,
     onWritable: () => pump(),

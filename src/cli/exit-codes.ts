@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import {
   BusClosedError,
   IndeterminateError,
@@ -31,14 +32,6 @@ export const EXIT = {
 
 /** As shells have it for what a signal ended. */
 const SIGNALLED = 128;
-const SIGNAL_NUMBERS: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGKILL: 9,
-  SIGTERM: 15,
-};
-
 /** Something that a command says to whoever called it, in one line. */
 export class CommandError extends Error {
   constructor(
@@ -66,6 +59,6 @@ export function exitCodeOf(error: unknown): number {
   return found?.[0] ?? EXIT.failed;
 }
 
-export function exitCodeOfSignal(signal: NodeJS.Signals, numbers = SIGNAL_NUMBERS): number {
-  return SIGNALLED + (numbers[signal] ?? 0);
+export function exitCodeOfSignal(signal: NodeJS.Signals): number {
+  return SIGNALLED + constants.signals[signal];
 }

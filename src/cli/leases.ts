@@ -73,3 +73,11 @@ function explain(error: unknown, environment: Environment, kind: LeaseKind): unk
   const value = variable === "ROLLCALL_LEASE_TTL_MS" ? environment.leaseTtlMs : error.value;
   return wrong(variable, value, false, error.expected);
 }
+
+/** As the stores have them, where the environment says nothing else. */
+const DEFAULT_TTL_MS: Readonly<Record<LeaseKind, number>> = { redis: 10_000, jetstream: 30_000 };
+
+/** For how long a strict name is held if its holder is not heard of any more. */
+export function leaseTtlOf(environment: Environment): number {
+  return environment.leaseTtlMs ?? DEFAULT_TTL_MS[leaseKindOf(environment) ?? "redis"];
+}

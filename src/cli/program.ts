@@ -7,6 +7,7 @@ import { addJoin } from "./commands/join.ts";
 import { addNames } from "./commands/names.ts";
 import { addNodes } from "./commands/nodes.ts";
 import { addPublish } from "./commands/publish.ts";
+import { addRegister } from "./commands/register.ts";
 import { addServe } from "./commands/serve.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWhereis } from "./commands/whereis.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly AddCommand[] = [
   addJoin,
   addPublish,
   addCall,
+  addRegister,
 ];
 
 const AFTER = `

@@ -31,5 +31,10 @@ export const ALLOWED: readonly Allowance[] = [
     ["node:timers", "setImmediate"],
     "takes the place of timers while a simulation runs, and waits for promises by the one that it put aside",
   ),
+  ...allow(
+    "src/cli/singleton/system-clock.ts",
+    ["hrtime"],
+    "the clock that the processes of a machine share: that of `real-clock.ts` begins anew in each",
+  ),
   ...allow("src/cli/demo.ts", ["node:events"], "waits for a server of Node's own to listen and to close"),
 ];

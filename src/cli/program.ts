@@ -2,13 +2,17 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { type AddCommand, withClusterFlags } from "./command.ts";
 import { addCall } from "./commands/call.ts";
+import { addCompletion } from "./commands/completion.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addGroups } from "./commands/groups.ts";
 import { addJoin } from "./commands/join.ts";
 import { addNames } from "./commands/names.ts";
 import { addNodes } from "./commands/nodes.ts";
+import { addPrograms } from "./commands/programs.ts";
 import { addPublish } from "./commands/publish.ts";
 import { addRegister } from "./commands/register.ts";
 import { addServe } from "./commands/serve.ts";
+import { addTop } from "./commands/top.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWhereis } from "./commands/whereis.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -26,6 +30,10 @@ const COMMANDS: readonly AddCommand[] = [
   addPublish,
   addCall,
   addRegister,
+  addTop,
+  addDoctor,
+  addPrograms,
+  addCompletion,
 ];
 
 const AFTER = `

@@ -68,7 +68,7 @@ export function flagsOf<F extends CommonFlags>(command: Command): F {
 /**
  * Joins the cluster as an ordinary node, does the work, and leaves in good order.
  *
- * The node is called as `--node` says, and never as `ROLLCALL_NODE` does: that is the name of the service in whose surroundings
+ * The node is called as `--node` says, and not as `ROLLCALL_NODE` does: that is the name of the service in whose surroundings
  * somebody looks around, and two nodes cannot have it.
  *
  * @returns the exit code

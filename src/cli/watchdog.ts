@@ -81,13 +81,25 @@ class Watchdog {
   }
 }
 
+/** Some commands cannot even be handed to a shell: too many words, no memory. */
+function begin(setup: Extract<ToWatchdog, { kind: "setup" }>): Watchdog | undefined {
+  try {
+    return new Watchdog(runner, setup);
+  } catch (error) {
+    process.stderr.write(`rollcall: ${error instanceof Error ? error.message : error}\n`);
+    writeLine(runner, { kind: "ended", code: EXIT.cannotRun, signal: null, isLost: false });
+    runner.end();
+    return undefined;
+  }
+}
+
 const runner = new Socket({ fd: PIPE });
 let watchdog: Watchdog | undefined;
 readLines<ToWatchdog>(
   runner,
   (message) => {
-    if (message.kind === "setup") watchdog = new Watchdog(runner, message);
-    else watchdog?.feed(message);
+    if (message.kind !== "setup") watchdog?.feed(message);
+    else watchdog = begin(message);
   },
   () => watchdog?.feed({ kind: "runnerGone" }),
 );

@@ -121,31 +121,35 @@ describe("a message", () => {
 
 describe("a watch", () => {
   test("tells what is there, then every change, until it is interrupted", async () => {
+    const { names } = shop.node;
     const worker = shop.node.spawn();
-    await shop.node.names.register("here", worker);
+    await names.register("here", worker);
+    await names.register("there", worker);
     await using watch = new Cli(["watch", "names", "--json"], shop.variables);
     await using plain = new Cli(["watch", "names", "there"], shop.variables);
     await using nodes = new Cli(["watch", "nodes"], shop.variables);
-    await eventually(() => watch.lines.length === 1 && nodes.stdout.includes("= node web-1@"), {
-      withinMs: 20_000,
-    });
+    await eventually(() => watch.lines.length === 1 && plain.lines.length === 1, { withinMs: 20_000 });
+    await eventually(() => nodes.stdout.includes("= node web-1@"), { withinMs: 20_000 });
     expect(JSON.parse(watch.lines[0] ?? "")).toMatchObject({
       kind: "state",
-      registrations: [{ name: "here" }],
+      registrations: [{ name: "here" }, { name: "there" }],
     });
-    await eventually(() => shop.node.nodes().length === 4, { withinMs: 20_000 });
-    await shop.node.names.register("there", worker, { meta: 1 });
-    await shop.node.names.update("there", () => 2);
+    await names.unregister("there");
+    await names.register("there", worker, { meta: 1 });
+    await names.update("there", () => 2);
     worker.exit();
-    await eventually(() => watch.lines.length === 5 && plain.lines.length === 3);
+    await eventually(() => watch.lines.length === 6 && plain.lines.length === 5);
     expect(watch.lines.map((line) => JSON.parse(line).kind)).toStrictEqual([
       "state",
+      "unregistered",
       "registered",
       "updated",
       "unregistered",
       "unregistered",
     ]);
     expect(plain.lines).toStrictEqual([
+      `= name there  ${worker.pid}`,
+      `- name there  ${worker.pid}  (released)`,
       `+ name there  ${worker.pid}  1`,
       `~ name there  ${worker.pid}  2`,
       `- name there  ${worker.pid}  2  (normal)`,
@@ -155,20 +159,17 @@ describe("a watch", () => {
   });
 
   test("ends without a word when nobody reads it any more", async () => {
+    const worker = shop.node.spawn();
+    await shop.node.names.register("first", worker);
     await using watch = new Cli(["watch", "names"], shop.variables);
-    await eventually(() => shop.node.nodes().length === 2, { withinMs: 20_000 });
+    await eventually(() => watch.lines.length === 1, { withinMs: 20_000 });
     watch.child.stdout?.destroy();
-    const churn = setInterval(() => {
-      const worker = shop.node.spawn();
-      void shop.node.names.register("churn", worker).then(
-        () => worker.exit(),
-        () => undefined,
-      );
-    }, 20);
+    const churn = setInterval(() => void shop.node.names.update("first", (meta) => !meta), 20);
     try {
       expect([await watch.ended(), watch.stderr]).toStrictEqual([0, ""]);
     } finally {
       clearInterval(churn);
+      worker.exit();
     }
   });
 });

@@ -70,7 +70,9 @@ async function hold(name: string, command: readonly string[], flags: Flags): Pro
   const isStrict = flags.strict === true;
   try {
     const { signal } = interrupts;
-    await using node = await openNode(environment, { needsLeases: isStrict });
+    // Not as ROLLCALL_NODE says: what is run may be a node itself, which is called so.
+    const own = { ...environment, node: flags.node };
+    await using node = await openNode(own, { needsLeases: isStrict });
     signal.throwIfAborted();
     const scope = flags.scope === undefined ? node : await node.scope(flags.scope, { signal });
     const say = (text: string): void => output.say(`rollcall: ${text}`);

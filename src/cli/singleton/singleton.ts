@@ -77,7 +77,7 @@ export class Singleton {
         this.#standing.abort();
         return;
       case "launch":
-        this.#launch({ kind: "setup", ...this.#options, deadline: effect.deadline });
+        this.#launch(effect.deadline);
         this.#beat();
         return;
       case "tell":
@@ -134,12 +134,32 @@ export class Singleton {
     this.#beat();
   }
 
-  #launch(setup: Extract<ToWatchdog, { kind: "setup" }>): void {
+  #launch(deadline: Now): void {
+    const { command, say, times } = this.#options;
+    try {
+      const watchdog = this.#spawnWatchdog();
+      this.#watchdog = watchdog;
+      watchdog.once("error", (error) => say(`the watchdog cannot be started: ${error.message}`));
+      const pipe = watchdog.stdio[PIPE] as Socket;
+      // By the end of the pipe, not by that of the process: what was said before is heard first.
+      readLines<FromWatchdog>(
+        pipe,
+        (message) => this.#feed(message),
+        () => this.#feed({ kind: "watchdogGone" }),
+      );
+      writeLine(pipe, { kind: "setup", command, deadline, times });
+    } catch (error) {
+      say(`the watchdog cannot be started: ${error}`);
+      this.#feed({ kind: "watchdogGone" });
+    }
+  }
+
+  #spawnWatchdog(): ChildProcess {
     const { ROLLCALL_FENCING_TOKEN: _, ...environment } = process.env;
     const token = this.#holding?.token;
     // Nobody can debug two processes at one port.
     const flags = process.execArgv.filter((flag) => !flag.startsWith("--inspect"));
-    const watchdog = spawn(process.execPath, [...flags, WATCHDOG], {
+    return spawn(process.execPath, [...flags, WATCHDOG], {
       stdio: ["inherit", "inherit", "inherit", "pipe"],
       // In a session of its own, where no Ctrl-C comes by itself.
       detached: true,
@@ -149,17 +169,6 @@ export class Singleton {
         ...(token === undefined ? {} : { ROLLCALL_FENCING_TOKEN: String(token) }),
       },
     });
-    this.#watchdog = watchdog;
-    watchdog.once("error", (error) => this.#options.say(`the watchdog cannot be started: ${error.message}`));
-    const pipe = watchdog.stdio[PIPE] as Socket;
-    // By the end of the pipe, not by that of the process: what was said before is heard first.
-    readLines<FromWatchdog>(
-      pipe,
-      (message) => this.#feed(message),
-      () => this.#feed({ kind: "watchdogGone" }),
-    );
-    const { command, deadline, times } = setup;
-    writeLine(pipe, { kind: "setup", command, deadline, times });
   }
 
   #tell(message: ToWatchdog): void {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ClusterNode, InvalidArgumentError, type Scope } from "../index.ts";
+import { anyAborted } from "./any-aborted.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { CommandError, EXIT } from "./exit-codes.ts";
 import { Interrupts } from "./interrupts.ts";
@@ -82,7 +83,7 @@ export async function visit(
   const output = new Output();
   const interrupts = new Interrupts();
   const ended = new AbortController();
-  const signal = AbortSignal.any([interrupts.signal, output.closed, ended.signal]);
+  const signal = anyAborted(interrupts.signal, output.closed, ended.signal);
   try {
     const node = await openNode(
       { ...environment, node: flags.node },

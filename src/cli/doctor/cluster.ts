@@ -1,5 +1,6 @@
 import { startNode } from "../../index.ts";
 import { realClock } from "../../node/real-clock.ts";
+import { anyAborted } from "../any-aborted.ts";
 import type { Environment } from "../environment.ts";
 import { openLeases } from "../leases.ts";
 import { busOf } from "../open-node.ts";
@@ -40,7 +41,7 @@ export async function checkCluster(
       leases: withLeases ? await openLeases(environment, true) : undefined,
       secret: secrets.length === 0 ? undefined : secrets,
       logger: { debug: () => undefined, info: () => undefined, warn: hear, error: hear },
-      signal: AbortSignal.any([late.signal, interrupted]),
+      signal: anyAborted(late.signal, interrupted),
     });
     cancel();
     const { leases } = node.stats();

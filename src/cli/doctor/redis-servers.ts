@@ -202,21 +202,21 @@ async function ask(
   const before = realClock.now();
   const time = await connection.command("TIME");
   const after = realClock.now();
-  const [configuration, needsFloor] = (await connection.command(
-    "HMGET",
-    stateKey,
-    "configuration",
-    "needsFloor",
-  )) as readonly unknown[];
+  const asked = ["configuration", "needsFloor", "run"];
+  const answers = (await connection.command("HMGET", stateKey, ...asked)) as readonly unknown[];
+  const [configuration, needsFloor, run] = answers.map((answer) =>
+    answer == null ? undefined : String(answer),
+  );
   const judged = judge(info);
   const tookMs = after.monotonicMs - before.monotonicMs;
-  const isLost = needsFloor != null && String(needsFloor) === "1";
+  // It has been started again since a node asked it last, with data that may be older.
+  const isOfBefore = run !== undefined && !run.startsWith(`${fieldOf(info, "run_id")}/`);
   return {
     address: text,
     info,
     refusal: judged.kind === "refused" ? judged.message : undefined,
     clock: { aheadMs: msOf(time) - (after.wallMs - tookMs / 2), withinMs: tookMs / 2 },
-    state: isLost ? "lost" : configuration == null ? "none" : "kept",
+    state: needsFloor === "1" || isOfBefore ? "lost" : configuration === undefined ? "none" : "kept",
   };
 }
 

@@ -67,8 +67,20 @@ export class Journal implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { pid } of this.starts) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+    for (const { pid, ppid } of this.starts) {
+      if (isAlive(pid)) process.kill(pid, "SIGKILL");
+      // One that was stopped does not end by itself. Whoever has its number now may be somebody else.
+      if (isWatchdog(ppid)) process.kill(ppid, "SIGKILL");
+    }
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function isWatchdog(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("watchdog");
+  } catch {
+    return false;
   }
 }
 

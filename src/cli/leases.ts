@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type LeaseStore } from "../index.ts";
 import { type Environment, type LeaseKind, wrong } from "./environment.ts";
 import { CommandError, EXIT } from "./exit-codes.ts";
+import { replicasOf } from "./nats-servers.ts";
 
 /** Where leases are kept, for somebody who needs strict names; undefined: nowhere. */
 export function leaseKindOf(environment: Environment): LeaseKind | undefined {
@@ -49,7 +50,7 @@ async function onJetstream(environment: Environment): Promise<LeaseStore> {
     credentialsFile: environment.natsCredentials,
     ttlMs: environment.leaseTtlMs,
     bucket: environment.leaseNamespace,
-    replicas: environment.leaseReplicas,
+    replicas: await replicasOf(environment),
   });
 }
 

@@ -370,6 +370,23 @@ test("what does not fit is refused at the start, and the remedy is told", async 
   expect(await warningOf({ servers: single.url, replicas: 3 })).toMatch(/has 1 replicas/);
 });
 
+test.each([5_000, 7_001, 333])("a ttl of %d ms will do, whatever parts of it are", async (ttlMs) => {
+  const server = own(await NatsServer.start({ jetstream: true }));
+  const a = await member({ servers: server.url, replicas: 1, ttlMs }, "a");
+  expect(await a.read("x")).toEqual({ kind: "none" });
+});
+
+test("a server that greets and cannot be used is told of once, however often it is tried", async () => {
+  const denied = 'publish: { deny: ["$JS.API.CONSUMER.>"] }';
+  const config = `authorization { users: [ { user: u, password: p, permissions: { ${denied} } } ] }`;
+  const server = own(await NatsServer.start({ jetstream: true, config }));
+  const peer = ownPeer({ servers: `nats://u:p@127.0.0.1:${server.port}`, replicas: 1, ttlMs: 300 }, "a");
+  const refusals = () => server.log.match(/Publish Violation/g)?.length ?? 0;
+  await eventually(() => refusals() >= 3, SLOW);
+  expect(peer.warnings).toHaveLength(new Set(peer.warnings).size);
+  expect(peer.warnings.length).toBeGreaterThan(1);
+});
+
 test("a server that greets and cannot be used does not keep a node from one that can, and greets later", async () => {
   const unusable = own(await NatsServer.start());
   const good = own(await NatsServer.start({ jetstream: true }));

@@ -1,29 +1,26 @@
 import { connect, type NatsConnection } from "nats";
-import { parseAddress, type ServerAddress } from "../../bus/nats/address.ts";
-import { readGreeting } from "../../bus/nats/greeting.ts";
+import type { ServerAddress } from "../../bus/nats/address.ts";
 import { checkNatsOptions } from "../../bus/nats/options.ts";
 import { judgeVersion, warnOfVersion } from "../../lease/jetstream/stream.ts";
-import { realClock } from "../../node/real-clock.ts";
 import type { Environment } from "../environment.ts";
 import { leaseKindOf } from "../leases.ts";
+import { ANSWER_MS, greet, natsAddresses, replicasOf } from "../nats-servers.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";
 import { isLoopback } from "./machine.ts";
 
-/** How long a server may take to answer. */
-const ANSWER_MS = 3_000;
 /** What a message of `limits.messageBytes`, by default, needs with what is around it. */
 const MESSAGE_BYTES = 512 * 1_024;
 const AROUND_BYTES = 4_096;
-const DEFAULT_REPLICAS = 3;
 const EMBEDDED_PORT = 4_229;
 
 /** Whoever is to carry frames: each server of `NATS_URL` is greeted by itself. */
-export async function checkBus({ busPort, nats }: Environment): Promise<readonly Finding[]> {
+export async function checkBus(environment: Environment): Promise<readonly Finding[]> {
+  const { busPort, nats } = environment;
   if (nats === undefined) {
     const what = `the embedded bus, port ${busPort ?? EMBEDDED_PORT}: for the nodes of this machine only`;
     return [warn("bus", what, "set NATS_URL if nodes are to be on several machines")];
   }
-  const addresses = nats.map(parseAddress).filter((address) => address !== undefined);
+  const addresses = natsAddresses(environment);
   const greetings = await Promise.all(
     addresses.map(async (address) => ({ address, info: await greet(address) })),
   );
@@ -34,12 +31,6 @@ export async function checkBus({ busPort, nats }: Environment): Promise<readonly
     const remedy = "start it, or mend the address in NATS_URL, or the way there";
     return [isSomeoneThere ? warn("bus", what, remedy) : fail("bus", what, remedy)];
   });
-}
-
-async function greet({ host, port }: ServerAddress): Promise<Readonly<Record<string, unknown>> | string> {
-  const { signal } = new AbortController();
-  const greeting = await readGreeting({ host, port, timeoutMs: ANSWER_MS, clock: realClock, signal });
-  return greeting.kind === "greeted" ? greeting.info : greeting.error.message;
 }
 
 /** By its greeting. A server that wants TLS gets it, also at nats://. */
@@ -82,7 +73,7 @@ export async function checkJetstream(
 ): Promise<{ readonly findings: readonly Finding[]; readonly isUsed: boolean }> {
   if (environment.nats === undefined || leaseKindOf(environment) !== "jetstream")
     return { findings: [], isUsed: false };
-  const replicas = environment.leaseReplicas ?? DEFAULT_REPLICAS;
+  const replicas = await replicasOf(environment);
   let connection: NatsConnection;
   try {
     connection = await dial(environment);

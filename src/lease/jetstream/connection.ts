@@ -113,7 +113,8 @@ export class JetstreamConnection {
       replay_policy: ReplayPolicy.Instant,
       flow_control: true,
       idle_heartbeat: nanos(HEARTBEAT_MS),
-      inactive_threshold: nanos(2 * silentMs),
+      // The server takes whole numbers only.
+      inactive_threshold: Math.ceil(nanos(2 * silentMs)),
       mem_storage: true,
       num_replicas: 1,
     });

@@ -77,7 +77,8 @@ export class JetstreamLink {
   #entries = 0;
   #redials = 0;
   /** The same trouble at each dial is told once. */
-  #lastWarning = "";
+  /** Told since it could be used last: a server that greets and cannot be used is tried for ever. */
+  readonly #warned = new Set<string>();
   #isClosed = false;
 
   constructor(
@@ -314,7 +315,7 @@ export class JetstreamLink {
     session.isOpen = true;
     session.cancelDeadline();
     this.#redials = 0;
-    this.#lastWarning = "";
+    this.#warned.clear();
     this.#isTrusted = this.#losses.trusts(reader, this.#replica.maxToken);
     // Before anything else that this node asks.
     this.#tellOfLoss(session);
@@ -429,8 +430,9 @@ export class JetstreamLink {
   }
 
   #warn(message: string): void {
-    if (message === this.#lastWarning) return;
-    this.#lastWarning = message;
+    if (this.#warned.has(message)) return;
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
+    this.#warned.add(message);
     this.#handlers.onWarning(`JetStream ${this.#settings.jetstream.bucket}: ${message}`);
   }
 }
@@ -446,3 +448,6 @@ const TOO_LATE: LeaseReply = { kind: "failed", message: "the log of leases has s
 
 /** How often it is looked for sessions that have ended: they end so much of a `ttlMs` late. */
 const LOOKS_PER_TTL = 50;
+
+/** Warnings that are not told again. Those that hold numbers may be many. */
+const MAX_WARNED = 100;

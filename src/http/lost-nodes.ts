@@ -36,7 +36,7 @@ export class LostNodesTable {
   readonly #touched = new Set<string>();
   readonly #later: (run: () => void) => void;
   readonly #nodes: Pick<NodesTable, "has" | "hasName">;
-  #feed: Feed | undefined;
+  #feed: Pick<Feed, "append"> | undefined;
 
   /** @param later runs once, at the end of this turn: a purge of many names is told as one change */
   constructor(later: (run: () => void) => void, nodes: Pick<NodesTable, "has" | "hasName">) {
@@ -48,7 +48,7 @@ export class LostNodesTable {
     for (const [key, row] of this.#rows) yield { key, text: () => JSON.stringify(row) };
   }
 
-  tellTo(feed: Feed): void {
+  tellTo(feed: Pick<Feed, "append">): void {
     this.#feed = feed;
   }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumPath } from "../support/chromium.ts";
 import { eventually } from "../support/eventually.ts";
 import { LiveStage, MARKUP } from "../support/live-stage.ts";
-import { DESKTOP, PHONE, QUIET, type Visit, visit } from "../support/page-visit.ts";
+import { DESKTOP, PHONE, QUIET, says, textOf, type Visit, visit } from "../support/page-visit.ts";
 
 /** Where a person can look at the page afterwards. */
 const PICTURES = ".tmp/live";
@@ -19,21 +19,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
 });
-
-async function says(page: Page, where: string, expected: string | RegExp): Promise<void> {
-  let seen = "";
-  await eventually(
-    async () => {
-      seen = await text(page, where);
-      return typeof expected === "string" ? seen.includes(expected) : expected.test(seen);
-    },
-    { withinMs: 30_000, what: () => `${where} says ${JSON.stringify(seen)} and not ${expected}` },
-  );
-}
-
-async function text(page: Page, where: string): Promise<string> {
-  return (await page.locator(where).innerText()).replace(/\s+/g, " ").trim();
-}
 
 /** The names of nodes, as the list has them in that state. */
 async function nodesThatAre(page: Page, state: string): Promise<readonly string[]> {
@@ -86,12 +71,12 @@ describe("the live page during a partition", () => {
     const { page } = visits.desktop;
     expect(await nodesThatAre(page, "self")).toEqual(["oslo"]);
     expect(await nodesThatAre(page, "up")).toEqual(["cairo", "delhi", "lima", "perth"]);
-    expect(await text(page, "#name-count")).toBe("16");
-    expect(await text(page, "#strict-count")).toBe("2");
-    expect(await text(page, "#member-count")).toBe("21 memberships");
+    expect(await textOf(page, "#name-count")).toBe("16");
+    expect(await textOf(page, "#strict-count")).toBe("2");
+    expect(await textOf(page, "#member-count")).toBe("21 memberships");
     await page.getByRole("searchbox").fill("ledger");
     await says(page, "#names-note", "1 name of 18");
-    expect(await text(page, "#name-rows tr")).toMatch(/^ledger CP ?token \d+ perth/);
+    expect(await textOf(page, "#name-rows tr")).toMatch(/^ledger CP ?token \d+ perth/);
     await page.getByRole("searchbox").fill("");
     await says(page, "#names-note", "18 names");
     await photograph("before");
@@ -114,6 +99,7 @@ describe("the live page during a partition", () => {
   test("shows a partition while it lasts", async () => {
     stage.split();
     await everywhere("#headline", /^\d of 5 nodes (is|are) heard/);
+    await visits.desktop.page.screenshot({ path: `${PICTURES}/doubt-desktop.png` });
     await everywhere("#headline", "3 of 5 nodes are heard");
     const billing = stage.node("cairo").spawn();
     await eventually(() => stage.node("cairo").names.whereis("billing") === undefined, { withinMs: 20_000 });
@@ -131,7 +117,7 @@ describe("the live page during a partition", () => {
     const taken = await stage
       .node("oslo")
       .strictNames.register("ledger", stage.node("oslo").spawn(), { wait: true });
-    await says(page, "#timeline", `ledger failed over from perth to oslo, token ${taken.token}`);
+    await says(page, "#timeline", `ledger moved from perth to oslo, token ${taken.token}`);
     await photograph("during");
   }, 90_000);
 

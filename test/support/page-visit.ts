@@ -1,4 +1,8 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { eventually } from "./eventually.ts";
+
+/** Far above what anything takes that these pages show. */
+const WITHIN_MS = 30_000;
 
 /** So that it looks for nothing outside of this machine. */
 export const QUIET = [
@@ -36,4 +40,21 @@ export async function visit(
   });
   await page.goto(url);
   return { page, complaints };
+}
+
+/** What a part of the page says, in one line. */
+export async function textOf(page: Page, where: string): Promise<string> {
+  return (await page.locator(where).innerText()).replace(/\s+/g, " ").trim();
+}
+
+/** Waits until a part of the page says this. */
+export async function says(page: Page, where: string, expected: string | RegExp): Promise<void> {
+  let seen = "";
+  await eventually(
+    async () => {
+      seen = await textOf(page, where);
+      return typeof expected === "string" ? seen.includes(expected) : expected.test(seen);
+    },
+    { withinMs: WITHIN_MS, what: () => `${where} says ${JSON.stringify(seen)} and not ${expected}` },
+  );
 }

@@ -8,6 +8,7 @@
  * @typedef {object} Layout
  * @property {number} radius of a node
  * @property {boolean} isLabelled whether there is room for names
+ * @property {boolean} isCounted whether there is room for more below the names of those that are heard
  * @property {Point} self
  * @property {Point[]} heard
  * @property {Point[]} lost
@@ -21,7 +22,7 @@ export const MOST_DRAWN = 48;
 const WIDE = 640;
 /** For the titles above, and the names below the lowest. */
 const ABOVE = 34;
-const BELOW = 40;
+const BELOW = 56;
 
 /**
  * @param {number} heard others than this node
@@ -52,6 +53,7 @@ export function layout(heard, lost, width, height) {
   return {
     radius,
     isLabelled,
+    isCounted: isLabelled && (isWide || heard <= 2),
     self: around.middle,
     heard: around.points,
     lost: lost === 1 ? [ring(right, margin, 1).middle] : ring(right, margin, lost).points,
@@ -74,14 +76,26 @@ export function layout(heard, lost, width, height) {
 function ring(box, margin, count) {
   const middle = { x: box.x + box.width / 2, y: box.y + ABOVE + (box.height - ABOVE - BELOW) / 2 };
   const across = Math.min(Math.max(20, box.width / 2 - margin), 330);
-  const down = Math.max(20, (box.height - ABOVE - BELOW) / 2 - Math.min(margin, 36));
+  const down = Math.max(20, (box.height - ABOVE - BELOW) / 2 - Math.min(margin, 30));
   // Nobody right above or below the middle, where the names would stand in each other's way.
-  const aside = count % 4 === 0 ? 0.5 : 0;
+  const aside = count === 2 ? 0.1 : count % 4 === 0 ? 0.5 : 0;
   const points = Array.from({ length: count }, (_, index) => {
     const angle = Math.PI + (2 * Math.PI * (index + aside)) / count;
-    return { x: middle.x + across * Math.cos(angle), y: middle.y + down * Math.sin(angle) };
+    return {
+      x: middle.x + across * towardsEdge(Math.cos(angle)),
+      y: middle.y + down * towardsEdge(Math.sin(angle)),
+    };
   });
   return { middle, points };
+}
+
+/**
+ * Makes an ellipse fill its box.
+ *
+ * @param {number} part
+ */
+function towardsEdge(part) {
+  return Math.sign(part) * Math.abs(part) ** 0.65;
 }
 
 /**

@@ -13,7 +13,8 @@ import { Timeline } from "./timeline.js";
  * @typedef {NameRow & { token: string }} StrictRow
  * @typedef {{ group: string, pid: string, node: string, meta: unknown, joins: number }} MemberRow
  * @typedef {{ names: number, strict: number, members: number }} Holdings
- * @typedef {{ self: string, name: string, cluster: string, version: string, scope: string, scopes: string[], at: string }} Hello
+ * @typedef {{ self: string, name: string, cluster: string, version: string, scope: string, scopes: string[], at: string,
+ *   timeline: string }} Hello
  */
 
 const NOTHING = Object.freeze({ names: 0, strict: 0, members: 0 });
@@ -75,8 +76,8 @@ export class Model {
     // What was half told is told anew.
     this.#pending.clear();
     this.skewMs = Date.parse(hello.at) - nowMs;
-    // Another node, or another life of the same: its timeline counts anew.
-    if (this.hello !== undefined && this.hello.self !== hello.self) this.timeline.restart();
+    // Another service: its timeline counts anew.
+    if (this.hello?.timeline !== hello.timeline) this.timeline.restart();
     this.hello = hello;
   }
 

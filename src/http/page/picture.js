@@ -13,7 +13,7 @@ import { counted, downWords, lasting } from "./words.js";
  * @property {string} name
  * @property {"self" | "up" | "suspect" | "down" | "left"} state
  * @property {string} inside
- * @property {string} below
+ * @property {readonly [string, string]} below
  * @property {string} title
  * @property {Point} at
  */
@@ -90,7 +90,10 @@ function nodesOf(model, nowMs) {
       name: node.name,
       state,
       inside: (names + strict).toLocaleString("en"),
-      below: state === "suspect" ? "silent: is asked" : held,
+      below:
+        state === "suspect"
+          ? /** @type {const} */ (["silent:", "is asked"])
+          : holding("", names + strict, members),
       title: `${words} · ${held}`,
       at,
     };
@@ -104,13 +107,23 @@ function nodesOf(model, nowMs) {
       name: row.name,
       state: isLeft ? /** @type {const} */ ("left") : /** @type {const} */ ("down"),
       inside: "",
-      below: isLeft ? `left ${since} ago` : gone,
+      below: isLeft ? /** @type {const} */ (["left", `${since} ago`]) : holding("−", row.names, row.members),
       title: `${downWords(row.reason)} ${since} ago${isLeft ? "" : ` · ${gone}`}`,
       at,
     };
   });
   const rank = (/** @type {Drawn} */ { state }) => (state === "self" ? 0 : 1);
   return [...up, ...down].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * @param {string} sign
+ * @param {number} names
+ * @param {number} members
+ * @returns {readonly [string, string]}
+ */
+function holding(sign, names, members) {
+  return [`${sign}${counted(names, "name")}`, `${sign}${counted(members, "membership")}`];
 }
 
 /**
@@ -154,6 +167,7 @@ function makeNode({ at }) {
     drawn("text", { class: "inside", dy: "0.35em" }),
     drawn("text", { class: "label" }),
     drawn("text", { class: "below" }),
+    drawn("text", { class: "below" }),
     drawn("title"),
   );
   move(group, at);
@@ -165,10 +179,10 @@ function makeNode({ at }) {
  * @param {Drawn} node
  * @param {import("./layout.js").Layout} layout
  */
-function updateNode(group, node, { isLabelled, radius }) {
+function updateNode(group, node, { isCounted, isLabelled, radius }) {
   group.setAttribute("class", `node ${node.state}`);
   const size = node.state === "self" ? radius * 1.25 : radius;
-  const [halo, body, cross, inside, label, below, title] = group.children;
+  const [halo, body, cross, inside, label, below, last, title] = group.children;
   halo?.setAttribute("r", String(size + 6));
   body?.setAttribute("r", String(size));
   const arm = size * 0.36;
@@ -176,10 +190,13 @@ function updateNode(group, node, { isLabelled, radius }) {
   const hasRoom = size >= 15;
   if (inside !== undefined) setText(inside, hasRoom ? node.inside : "");
   label?.setAttribute("y", String(size + 18));
-  below?.setAttribute("y", String(size + 34));
+  below?.setAttribute("y", String(size + 33));
+  last?.setAttribute("y", String(size + 47));
   const isNamed = isLabelled || node.state === "self";
   if (label !== undefined) setText(label, isNamed ? shortened(visible(node.name), LABEL_CHARS) : "");
-  if (below !== undefined) setText(below, isLabelled ? node.below : "");
+  const isTold = isCounted || (isLabelled && (node.state === "down" || node.state === "left"));
+  if (below !== undefined) setText(below, isTold ? node.below[0] : "");
+  if (last !== undefined) setText(last, isTold ? node.below[1] : "");
   if (title !== undefined) setText(title, `${visible(node.name)}: ${node.title}`);
   move(group, node.at);
 }

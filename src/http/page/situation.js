@@ -52,11 +52,13 @@ export function situation(model, nowMs) {
   const suspects = nodes.filter(({ state }) => state === "suspect");
   if (lost.length > 0) return broken(lost, nodes.length - suspects.length, nodes.length + lost.length, nowMs);
   if (suspects.length > 0) {
-    const headline = `${nodes.length - suspects.length} of ${counted(nodes.length, "node")} ${suspects.length === nodes.length - 1 ? "is" : "are"} heard`;
+    const headline = `${nodes.length - suspects.length} of ${counted(nodes.length, "node")} ${suspects.length + 1 === nodes.length ? "is" : "are"} heard`;
     /** @type {Part[]} */
     const details = [
       ...listed(suspects.map(({ name }) => name)),
-      " has fallen silent, and is asked whether it lives.",
+      suspects.length === 1
+        ? " has fallen silent, and is asked whether it lives."
+        : " have fallen silent, and are asked whether they live.",
     ];
     return { tone: "warn", headline, details, spoken: headline };
   }

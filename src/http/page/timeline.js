@@ -34,6 +34,8 @@ const MOST_NAMES = 200;
 /** For how long one holder's end and another's beginning are told as one move, and of how many names at once. */
 const MOVE_MS = 60_000;
 const MOST_ENDED = 10_000;
+/** Ends that nobody meant. */
+const FAILURES = new Set(["nodeDown", "error", "killed", "leaseLost"]);
 const FOLD_MS = 2_000;
 const FOLD_ENTRIES = 12;
 /** How far back the rates go. */
@@ -49,7 +51,7 @@ export class Timeline {
   missed = 0;
   #lastNumber = 0;
   #lastKey = 0;
-  /** @type {Map<string, { node: string, pid: string, token: string, atMs: number }>} */
+  /** @type {Map<string, { node: string, pid: string, atMs: number, reason: Reason | undefined }>} */
   #ended = new Map();
   /** By second. @type {Map<number, Second>} */
   #seconds = new Map();
@@ -61,6 +63,8 @@ export class Timeline {
 
   /** @param {Story} story */
   add(story) {
+    // After a reconnect the latest may be told again.
+    if (story.number <= this.#lastNumber) return;
     if (this.#lastNumber > 0 && story.number > this.#lastNumber + 1) {
       const missed = story.number - this.#lastNumber - 1;
       this.missed += missed;
@@ -201,20 +205,24 @@ export class Timeline {
       };
     if (before.pid === pid)
       return { tone: "good", parts: [said(name), " is with ", said(nodeName(node)), " again", what] };
-    const after = `, after ${((atMs - before.atMs) / 1_000).toFixed(1)} s`;
-    const moved =
-      before.node === node ? [" moved within "] : [" failed over from ", said(nodeName(before.node)), " to "];
-    return { tone: "moved", parts: [said(name), ...moved, said(nodeName(node)), what, after] };
+    const ms = atMs - before.atMs;
+    const after = ms < 50 ? "" : `, after ${(ms / 1_000).toFixed(1)} s`;
+    const verb = FAILURES.has(before.reason?.kind ?? "") ? "failed over" : "moved";
+    /** @type {Part[]} */
+    const from = before.node === node ? [] : [" from ", said(nodeName(before.node))];
+    const parts = [said(name), ` ${verb}`, ...from, " to ", said(nodeName(node)), what, after];
+    // Of which the verdict tells more.
+    return { tone: before.reason?.kind === "nameClash" ? "calm" : "moved", parts };
   }
 
   /**
    * @param {Story} story
    * @param {number} atMs
    */
-  #noteEnd({ name, node, pid, table, token }, atMs) {
+  #noteEnd({ name, node, pid, reason, table }, atMs) {
     const key = `${table} ${name}`;
     this.#ended.delete(key);
-    this.#ended.set(key, { node, pid, token, atMs });
+    this.#ended.set(key, { node, pid, atMs, reason });
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= MOST_ENDED) return;
       this.#ended.delete(oldest);

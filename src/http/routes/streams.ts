@@ -89,6 +89,8 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
       scope,
       scopes: [...watching.scopes.keys()],
       at: new Date(clock.now().wallMs).toISOString(),
+      // Whose numbers the entries of the timeline have.
+      timeline: watching.feed("events", scope)?.head.epoch,
     });
     streamFeeds(c, parts, [...feeds.values()], (stream) => {
       const timeline = { table: "events", latest: LATEST_STORIES };

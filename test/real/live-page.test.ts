@@ -133,7 +133,7 @@ describe("the live page during a partition", () => {
   test("shows the heal, and how each clash was decided", async () => {
     stage.heal();
     await everywhere("#headline", "All 5 nodes are heard again");
-    await everywhere("#clash-rows", /billing.*delhi keeps it; the process on cairo ends/);
+    await everywhere("#clash-rows", /billing.*delhi keeps it, cairo loses it/);
     await everywhere("#details", /delhi and perth were away for \d+ s\. 1 name clash decided\./);
     const { page } = visits.desktop;
     await says(page, "#name-count", "16");

@@ -57,7 +57,7 @@ const live = new Live({
     showLists();
   },
   onStatus(now) {
-    if (now.kind === "refused" && now.status === 401) access.ask(`The service says: ${now.why}.`);
+    if (now.kind === "refused" && now.status === 401) access.ask(`The service says: ${now.why}`);
     status = now;
     statusAtMs = Date.now();
     show();

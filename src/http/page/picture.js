@@ -18,7 +18,9 @@ import { counted, downWords, lasting } from "./words.js";
  * @property {Point} at
  */
 
-const LABEL_CHARS = 16;
+const LABEL_CHARS = 13;
+/** Of this node: it is found among however many. */
+const MIDDLE = 18;
 
 /**
  * The nodes as a picture, and as a list for those who cannot see it, or want to know more.
@@ -39,8 +41,8 @@ export function drawPicture(model, nowMs) {
   const places = layout(shownHeard.length, shownLost.length, width, height);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   if (self !== undefined) self.at = places.self;
-  for (const [index, node] of shownHeard.entries()) node.at = places.heard[index] ?? node.at;
-  for (const [index, node] of shownLost.entries()) node.at = places.lost[index] ?? node.at;
+  for (const [index, node] of shownHeard.entries()) node.at = places.heard.points[index] ?? node.at;
+  for (const [index, node] of shownLost.entries()) node.at = places.lost.points[index] ?? node.at;
 
   const rift = element("rift");
   rift.setAttribute("d", places.rift === undefined ? "" : torn(places.rift));
@@ -179,9 +181,11 @@ function makeNode({ at }) {
  * @param {Drawn} node
  * @param {import("./layout.js").Layout} layout
  */
-function updateNode(group, node, { isCounted, isLabelled, radius }) {
+function updateNode(group, node, { heard, lost }) {
+  const isLost = node.state === "down" || node.state === "left";
+  const { isCounted, isLabelled, radius } = isLost ? lost : heard;
   group.setAttribute("class", `node ${node.state}`);
-  const size = node.state === "self" ? radius * 1.25 : radius;
+  const size = node.state === "self" ? Math.max(MIDDLE, radius * 1.25) : radius;
   const [halo, body, cross, inside, label, below, last, title] = group.children;
   halo?.setAttribute("r", String(size + 6));
   body?.setAttribute("r", String(size));
@@ -194,9 +198,8 @@ function updateNode(group, node, { isCounted, isLabelled, radius }) {
   last?.setAttribute("y", String(size + 47));
   const isNamed = isLabelled || node.state === "self";
   if (label !== undefined) setText(label, isNamed ? shortened(visible(node.name), LABEL_CHARS) : "");
-  const isTold = isCounted || (isLabelled && (node.state === "down" || node.state === "left"));
-  if (below !== undefined) setText(below, isTold ? node.below[0] : "");
-  if (last !== undefined) setText(last, isTold ? node.below[1] : "");
+  if (below !== undefined) setText(below, isCounted ? node.below[0] : "");
+  if (last !== undefined) setText(last, isCounted ? node.below[1] : "");
   if (title !== undefined) setText(title, `${visible(node.name)}: ${node.title}`);
   move(group, node.at);
 }

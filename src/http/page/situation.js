@@ -6,7 +6,7 @@ import { counted, downWords, lasting, listed } from "./words.js";
  * @typedef {import("./words.js").Part} Part
  *
  * @typedef {object} Situation
- * @property {"unknown" | "good" | "healed" | "warn" | "bad"} tone
+ * @property {"unknown" | "alone" | "good" | "healed" | "warn" | "bad"} tone
  * @property {string} headline
  * @property {Part[]} details with times, which change every second
  * @property {string} spoken without them, for screen readers: it changes when something has happened
@@ -120,7 +120,7 @@ function well(model, total, nowMs) {
   }
   if (total === 1)
     return {
-      tone: "good",
+      tone: "alone",
       headline: "This node is alone",
       details: ["It has heard of no other node of its cluster."],
       spoken: "This node is alone",

@@ -23,13 +23,15 @@ import { counted, downWords, endWords, listed, said, verdictWords } from "./word
  * @property {string} fold what the next one has to be like to be shown as one with it
  * @property {string[]} names of those that are shown as one
  *
- * @typedef {{ atMs: number, story: Story }} ClashEntry
+ * @typedef {{ atMs: number, story: Story, isOutcome: boolean }} ClashEntry
  * @typedef {{ gained: number, lost: number, other: number }} Second
  */
 
 /** Of each: what is kept to be shown. */
 const MOST_ENTRIES = 400;
 const MOST_CLASHES = 20;
+/** How far apart the outcome of a clash and its verdict are told. */
+const SAME_CLASH_MS = 10_000;
 const MOST_NAMES = 200;
 /** For how long one holder's end and another's beginning are told as one move, and of how many names at once. */
 const MOVE_MS = 60_000;
@@ -74,10 +76,7 @@ export class Timeline {
     const atMs = Date.parse(story.at);
     const made = this.#entryOf(story, atMs);
     this.#tally(atMs, weightOf(made.tone));
-    if (story.event === "clash") {
-      this.clashes.unshift({ atMs, story });
-      this.clashes.length = Math.min(this.clashes.length, MOST_CLASHES);
-    }
+    this.#noteClash(story, atMs);
     const alike = this.#alike(made.fold, atMs);
     if (alike !== undefined) {
       alike.count += 1;
@@ -88,6 +87,33 @@ export class Timeline {
     this.#lastKey += 1;
     this.entries.unshift({ ...made, key: this.#lastKey, atMs, count: 1 });
     this.entries.length = Math.min(this.entries.length, MOST_ENTRIES);
+  }
+
+  /**
+   * Of a clash a node may learn from its outcome alone, when it is told a table as a whole: whose name ended so, says who won.
+   *
+   * @param {Story} story
+   * @param {number} atMs
+   */
+  #noteClash(story, atMs) {
+    const { event, name, node, pid, reason } = story;
+    const isOutcome = event === "unregistered" && reason?.kind === "nameClash";
+    if (event !== "clash" && !isOutcome) return;
+    const place = this.clashes.findIndex(
+      (each) => each.story.name === name && atMs - each.atMs < SAME_CLASH_MS,
+    );
+    if (event === "clash") {
+      // It tells all that its outcome told, and more.
+      if (place >= 0 && this.clashes[place]?.isOutcome === true) this.clashes.splice(place, 1);
+      this.clashes.unshift({ atMs, story, isOutcome: false });
+    } else if (place < 0) {
+      const { winner } = reason ?? {};
+      const won =
+        winner === undefined ? [] : [{ pid: winner, node: winner.slice(0, winner.lastIndexOf("/")) }];
+      const told = { ...story, contenders: [...won, { pid, node }], verdict: { keep: winner ?? "none" } };
+      this.clashes.unshift({ atMs, story: told, isOutcome: true });
+    }
+    this.clashes.length = Math.min(this.clashes.length, MOST_CLASHES);
   }
 
   /**

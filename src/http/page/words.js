@@ -109,6 +109,12 @@ export function endWords(reason) {
  * @typedef {{ name: string, contenders: readonly { pid: string, node: string }[], verdict: Verdict }} ClashTold
  */
 
+const FATES = {
+  exit: " loses it, and its process ends",
+  notify: " loses it, and its process lives on",
+  lost: " loses it",
+};
+
 /**
  * Who keeps the name, and what becomes of the others.
  *
@@ -117,8 +123,7 @@ export function endWords(reason) {
  */
 export function verdictWords({ contenders, verdict }) {
   const losers = contenders.filter(({ pid }) => pid !== verdict.keep).map(({ node }) => nodeName(node));
-  if (verdict.keep === "none")
-    return ["nobody keeps it; ", ...listed(losers), verdict.notify ? " were told" : " were not told"];
-  const fate = verdict.losers === "exit" ? (losers.length === 1 ? " ends" : " end") : " lives on without it";
-  return [said(nodeName(verdict.keep)), " keeps it; the process on ", ...listed(losers), fate];
+  if (verdict.keep === "none") return ["nobody keeps it; it was held by ", ...listed(losers)];
+  const fate = FATES[verdict.losers ?? "lost"];
+  return [said(nodeName(verdict.keep)), " keeps it, ", ...listed(losers), fate];
 }

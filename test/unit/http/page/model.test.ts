@@ -123,7 +123,7 @@ describe("what the page knows", () => {
 
   test("says who is heard", () => {
     state("nodes", [node("oslo")]);
-    expect(now(0)).toMatchObject({ tone: "good", headline: "This node is alone" });
+    expect(now(0)).toMatchObject({ tone: "alone", headline: "This node is alone" });
     state("nodes", [node("oslo"), node("lima")]);
     expect(now(0)).toMatchObject({ tone: "good", headline: "Both nodes are heard" });
     take("nodes", "suspect", node("lima", "suspect"));

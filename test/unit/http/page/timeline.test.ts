@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { SECONDS, Timeline } from "../../../../src/http/page/timeline.js";
-import { plain } from "../../../../src/http/page/words.js";
+import { plain, verdictWords } from "../../../../src/http/page/words.js";
 import { nodeOf, pidOf, START_MS, Stories, silent } from "./stories.ts";
 
 describe("the timeline", () => {
@@ -89,14 +89,37 @@ describe("the timeline", () => {
   });
 
   test.each([
-    [{ keep: pidOf("delhi"), losers: "exit" }, "delhi keeps it; the process on cairo ends"],
-    [{ keep: pidOf("cairo"), losers: "notify" }, "cairo keeps it; the process on delhi lives on without it"],
-    [{ keep: "none", notify: true }, "nobody keeps it; delhi and cairo were told"],
+    [{ keep: pidOf("delhi"), losers: "exit" }, "delhi keeps it, cairo loses it, and its process ends"],
+    [{ keep: pidOf("cairo"), losers: "notify" }, "cairo keeps it, delhi loses it, and its process lives on"],
+    [{ keep: "none", notify: true }, "nobody keeps it; it was held by delhi and cairo"],
   ])("tells how a clash was decided, and keeps it (%#)", (verdict, told) => {
     const contenders = ["delhi", "cairo"].map((city) => ({ pid: pidOf(city), node: nodeOf(city) }));
     timeline.add(stories.tell("names", "clash", { name: "billing", contenders, verdict }));
     expect(words()).toEqual([`Clash over billing: ${told}`]);
     expect(timeline.clashes).toHaveLength(1);
+  });
+
+  test("knows of a clash by its outcome alone, and once when it is told both", () => {
+    const clashes = () => timeline.clashes.map(({ story }) => `${story.name}: ${plain(verdictWords(story))}`);
+    const lost = { kind: "nameClash", name: "billing", winner: pidOf("delhi") };
+    timeline.add(stories.unregistered("billing", "cairo", lost));
+    timeline.add(stories.unregistered("mail", "lima", { kind: "nameClash", name: "mail" }));
+    expect(clashes()).toEqual([
+      "mail: nobody keeps it; it was held by lima",
+      "billing: delhi keeps it, cairo loses it",
+    ]);
+    const contenders = ["delhi", "cairo"].map((city) => ({ pid: pidOf(city), node: nodeOf(city) }));
+    const verdict = { keep: pidOf("delhi"), losers: "exit" };
+    stories.atMs += 1_000;
+    timeline.add(stories.tell("names", "clash", { name: "billing", contenders, verdict }));
+    timeline.add(stories.unregistered("billing", "cairo", lost));
+    expect(clashes()).toEqual([
+      "billing: delhi keeps it, cairo loses it, and its process ends",
+      "mail: nobody keeps it; it was held by lima",
+    ]);
+    stories.atMs += 60_000;
+    timeline.add(stories.unregistered("billing", "cairo", lost));
+    expect(timeline.clashes).toHaveLength(3);
   });
 
   test("counts what happened in each second, what was lost by itself", () => {

@@ -130,7 +130,9 @@ describe("the live page and its connection", () => {
   test("serves nothing but its own files, under a policy that lets nothing else in", async () => {
     const service = await startService(node, { port: 0 });
     const answer = await fetch(`${service.url}/`);
-    expect(answer.headers.get("content-security-policy")).toMatch(/default-src 'none'.*script-src 'self'/);
+    expect(answer.headers.get("content-security-policy")).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';/,
+    );
     const html = await answer.text();
     const files = Array.from(html.matchAll(/(?:src|href)="([^"#]+)"/g), ([, file]) => file);
     expect(files.length).toBeGreaterThan(4);

@@ -17,7 +17,6 @@ export class SseParser {
   #parts = [];
   #partChars = 0;
   #endedInReturn = false;
-  #isFirst = true;
   #event = "";
   /** @type {string[]} */
   #data = [];
@@ -32,17 +31,13 @@ export class SseParser {
   }
 
   /**
-   * @param {string} text what came, cut anywhere
+   * @param {string} text what came, cut anywhere; without a byte order mark, which decoders take off
    * @returns {SseEvent[]} what is complete with it
    */
   push(text) {
     /** @type {SseEvent[]} */
     const events = [];
     let rest = text;
-    if (this.#isFirst && rest !== "") {
-      this.#isFirst = false;
-      if (rest.startsWith("\ufeff")) rest = rest.slice(1);
-    }
     // The rest of a line end that was cut in two.
     if (this.#endedInReturn && rest !== "") {
       this.#endedInReturn = false;

@@ -102,17 +102,13 @@ export class Timeline {
     const place = this.clashes.findIndex(
       (each) => each.story.name === name && atMs - each.atMs < SAME_CLASH_MS,
     );
-    if (event === "clash") {
-      // It tells all that its outcome told, and more.
-      if (place >= 0 && this.clashes[place]?.isOutcome === true) this.clashes.splice(place, 1);
-      this.clashes.unshift({ atMs, story, isOutcome: false });
-    } else if (place < 0) {
-      const { winner } = reason ?? {};
-      const won =
-        winner === undefined ? [] : [{ pid: winner, node: winner.slice(0, winner.lastIndexOf("/")) }];
-      const told = { ...story, contenders: [...won, { pid, node }], verdict: { keep: winner ?? "none" } };
-      this.clashes.unshift({ atMs, story: told, isOutcome: true });
-    }
+    // A verdict tells all that its outcome told; and of outcomes the later counts, as one may stand until the verdict.
+    if (isOutcome && this.clashes[place]?.isOutcome === false) return;
+    if (this.clashes[place]?.isOutcome === true) this.clashes.splice(place, 1);
+    const { winner } = reason ?? {};
+    const won = winner === undefined ? [] : [{ pid: winner, node: winner.slice(0, winner.lastIndexOf("/")) }];
+    const outcome = { contenders: [...won, { pid, node }], verdict: { keep: winner ?? "none" } };
+    this.clashes.unshift({ atMs, story: isOutcome ? { ...story, ...outcome } : story, isOutcome });
     this.clashes.length = Math.min(this.clashes.length, MOST_CLASHES);
   }
 
@@ -192,6 +188,11 @@ export class Timeline {
     if (event === "registered" || event === "granted") return this.#begun(story, atMs);
     if (event === "updated") return { tone: "calm", parts: [said(story.name), " has new metadata"] };
     this.#noteEnd(story, atMs);
+    if (reason?.kind === "nameClash")
+      return {
+        tone: "clash",
+        parts: [said(story.name), " is taken from ", said(nodeName(story.node)), " in a clash"],
+      };
     if (event === "ended")
       return {
         tone: "calm",

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { firstOf } from "../../../../src/http/page/directory.js";
 import { Model } from "../../../../src/http/page/model.js";
-import { situation } from "../../../../src/http/page/situation.js";
+import { missing, situation } from "../../../../src/http/page/situation.js";
 import { plain } from "../../../../src/http/page/words.js";
 import { nodeOf, pidOf, START_MS, Stories, silent } from "./stories.ts";
 
@@ -165,7 +165,11 @@ describe("what the page knows", () => {
     state("nodes", [node("oslo"), node("lima")]);
     state("lost-nodes", [lost("perth", { reason: { ...silent("perth"), cause: "left" } })]);
     expect(now(1_000).tone).toBe("good");
+    expect(missing(model, START_MS + 29_000)).toHaveLength(1);
+    expect(missing(model, START_MS + 31_000)).toEqual([]);
     const backAt = new Date(START_MS).toISOString();
+    state("lost-nodes", [lost("perth", { backAt })]);
+    expect(missing(model, START_MS)).toEqual([]);
     state("lost-nodes", [lost("lima", { reason: { ...silent("lima"), cause: "replaced" }, backAt })]);
     expect(now(1_000).headline).toBe("Both nodes are heard");
     state("lost-nodes", [lost("perth")]);

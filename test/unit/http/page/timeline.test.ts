@@ -108,6 +108,11 @@ describe("the timeline", () => {
       "mail: nobody keeps it; it was held by lima",
       "billing: delhi keeps it, cairo loses it",
     ]);
+    timeline.add(
+      stories.unregistered("mail", "perth", { kind: "nameClash", name: "mail", winner: pidOf("lima") }),
+    );
+    expect(clashes()[0]).toBe("mail: lima keeps it, perth loses it");
+    expect(clashes()).toHaveLength(2);
     const contenders = ["delhi", "cairo"].map((city) => ({ pid: pidOf(city), node: nodeOf(city) }));
     const verdict = { keep: pidOf("delhi"), losers: "exit" };
     stories.atMs += 1_000;
@@ -115,7 +120,7 @@ describe("the timeline", () => {
     timeline.add(stories.unregistered("billing", "cairo", lost));
     expect(clashes()).toEqual([
       "billing: delhi keeps it, cairo loses it, and its process ends",
-      "mail: nobody keeps it; it was held by lima",
+      "mail: lima keeps it, perth loses it",
     ]);
     stories.atMs += 60_000;
     timeline.add(stories.unregistered("billing", "cairo", lost));

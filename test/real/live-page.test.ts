@@ -141,6 +141,24 @@ describe("the live page during a partition", () => {
     await photograph("after");
   }, 90_000);
 
+  test("holds its timeline for whoever reads it, and shows a part of it", async () => {
+    const { page } = visits.desktop;
+    await page.getByRole("button", { name: "Hold" }).click();
+    await stage.node("lima").names.register("late", stage.node("lima").spawn());
+    await says(page, "#name-rows", "late");
+    expect(await textOf(page, "#timeline")).not.toContain("late");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await says(page, "#timeline", "late (AP) registered by lima");
+    await page.getByLabel("Which events").selectOption("Nodes");
+    await says(
+      page,
+      "#timeline",
+      /^((?!registered|purged|Clash).)*Node perth is heard((?!registered|purged|Clash).)*$/,
+    );
+    await page.getByLabel("Which names").selectOption("Strict (CP)");
+    await says(page, "#names-note", "2 names of 19");
+  });
+
   test("nothing went wrong in any of the pages, and no other host was asked", () => {
     for (const { complaints } of Object.values(visits)) expect(complaints).toEqual([]);
   });

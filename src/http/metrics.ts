@@ -1,15 +1,19 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ServiceParts } from "./context.ts";
 import type { WebSockets } from "./websocket.ts";
+
+const PREFIX = "rollcall_";
 
 type Collect = () => number | Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
 
 /** What Prometheus is told: read from the node's own counts when it asks, so that counting costs nothing. */
-export function createMetrics(parts: ServiceParts, webSockets: WebSockets): Registry {
+export function createMetrics(parts: ServiceParts, webSockets: WebSockets, ofProcess: boolean): Registry {
   const registry = new Registry();
+  // What it looks at belongs to the whole program, and it looks for as long as that runs.
+  if (ofProcess) collectDefaultMetrics({ register: registry, prefix: PREFIX });
   const gauge = (name: string, help: string, collect: Collect, ...labelNames: readonly string[]): void => {
     new Gauge({
-      name: `rollcall_${name}`,
+      name: `${PREFIX}${name}`,
       help,
       labelNames,
       registers: [registry],
@@ -21,7 +25,7 @@ export function createMetrics(parts: ServiceParts, webSockets: WebSockets): Regi
   };
   const counter = (name: string, help: string, collect: Collect, ...labelNames: readonly string[]): void => {
     new Counter({
-      name: `rollcall_${name}_total`,
+      name: `${PREFIX}${name}_total`,
       help,
       labelNames,
       registers: [registry],
@@ -92,7 +96,12 @@ function addTables({ node, watching }: ServiceParts, gauge: Add, counter: Add): 
     () => happened(watching.counts, "nodes down", "reason"),
     "reason",
   );
-  counter("conflicts", "Name clashes decided", () => watching.counts.get("names clash") ?? 0);
+  counter(
+    "conflicts",
+    "Name clashes whose verdict this node was told, by what became of the name",
+    () => happened(watching.counts, "names clash", "outcome"),
+    "outcome",
+  );
   gauge(
     "event_loop_lag_seconds",
     "The longest that the event loop has stood still since the start",

@@ -19,6 +19,8 @@ export interface ServiceOptions {
   readonly hosts?: readonly string[] | undefined;
   /** Origins of pages that may use the service, such as `https://admin.example`. Default: only its own. */
   readonly origins?: readonly string[] | undefined;
+  /** Whether `/metrics` tells of the whole program too: memory, processor, handles, event loop. For one service of a program. Default: false. */
+  readonly processMetrics?: boolean | undefined;
   readonly limits?: { readonly [K in keyof ServiceLimits]?: number | undefined } | undefined;
   readonly logger?: Logger | undefined;
 }
@@ -30,6 +32,7 @@ export interface ServiceSettings {
   readonly scopes: readonly string[];
   readonly hosts: readonly string[];
   readonly origins: readonly string[];
+  readonly processMetrics: boolean;
   readonly limits: ServiceLimits;
 }
 
@@ -50,6 +53,7 @@ const TAKES: Readonly<Record<string, string>> = {
   scopes: "an array of names of scopes",
   hosts: "an array of names of hosts, without ports",
   origins: "an array of origins, such as https://admin.example",
+  processMetrics: "true or false",
   limits: `limits, each ${LIMIT}`,
 };
 
@@ -64,6 +68,7 @@ const schema = z.strictObject({
   origins: z
     .array(z.string().refine((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
     .default([]),
+  processMetrics: z.boolean().default(false),
   limits: limits.default({}),
   logger: z.unknown().optional(),
 });

@@ -107,7 +107,7 @@ class HttpService implements Service {
     this.#settings = settings;
     const { limits } = settings;
     this.#webSockets = new WebSockets(parts);
-    const metrics = createMetrics(parts, this.#webSockets);
+    const metrics = createMetrics(parts, this.#webSockets, settings.processMetrics);
     const app = createApp(parts, metrics, settings.origins);
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     this.#server = createServer(

@@ -3,6 +3,7 @@ import { NoLeasesError } from "../kernel/errors.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Logger } from "../node/logger.ts";
 import type { ClusterNode, Scope, WatchIterator } from "../node/types.ts";
+import type { Verdict } from "../resolve/types.ts";
 import { Feed, type Rows } from "./feed.ts";
 import type { ServiceLimits } from "./limits.ts";
 import { LostNodesTable } from "./lost-nodes.ts";
@@ -172,8 +173,7 @@ export class Watching {
 
   #tell(table: string, scope: string | undefined, story: Story): void {
     const { event, key, told } = story;
-    const reason = (told["reason"] as { readonly kind?: string } | undefined)?.kind;
-    const what = [table, event, ...(reason === undefined ? [] : [reason])].join(" ");
+    const what = [table, event, detailOf(told)].filter((word) => word !== undefined).join(" ");
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
     const at = new Date(this.#options.clock.now().wallMs).toISOString();
     this.#told += 1;
@@ -200,4 +200,10 @@ export function hasLeases({ strictNames }: Pick<ClusterNode, "strictNames">): bo
     if (error instanceof NoLeasesError) return false;
     throw error;
   }
+}
+
+/** Why something ended, or how a clash did: what it is counted by. */
+function detailOf({ reason, verdict }: Story["told"]): string | undefined {
+  if (verdict !== undefined) return (verdict as Verdict).keep === "none" ? "nobody" : "kept";
+  return (reason as { readonly kind?: string } | undefined)?.kind;
 }

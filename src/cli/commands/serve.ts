@@ -75,6 +75,7 @@ async function serve(flags: ServeFlags): Promise<number> {
       hosts: flags.allowHost,
       origins: flags.allowOrigin,
       scopes: flags.scopes,
+      processMetrics: true,
       logger,
     });
   } catch (error) {

@@ -45,7 +45,10 @@ export class LeasePeer {
   }
 
   async connected(server: number): Promise<void> {
-    await eventually(() => this.isConnected(server), { withinMs: 10_000 });
+    await eventually(() => this.isConnected(server), {
+      withinMs: 10_000,
+      what: () => [...this.calls.slice(-10), ...this.warnings.slice(-3)].join("; "),
+    });
   }
 
   /** Sends now: requests of one turn go out in the order of these calls. Never settles if the connection is lost. */

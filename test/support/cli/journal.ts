@@ -68,11 +68,20 @@ export class Journal implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { pid, ppid } of this.starts) {
-      if (isAlive(pid)) process.kill(pid, "SIGKILL");
+      killIfThere(pid);
       // One that was stopped does not end by itself. Whoever has its number now may be somebody else.
-      if (isWatchdog(ppid)) process.kill(ppid, "SIGKILL");
+      if (isWatchdog(ppid)) killIfThere(ppid);
     }
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** It may end by itself at this very moment. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

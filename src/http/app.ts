@@ -1,10 +1,10 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
 import type { Registry } from "prom-client";
 import type { AccessScope } from "./access.ts";
+import { readBody } from "./body.ts";
 import type { ServiceEnv, ServiceParts } from "./context.ts";
 import { INTERNAL_PROBLEM, type Problem, problemOf, ServiceError } from "./problem.ts";
 import { addClusterRoutes } from "./routes/cluster.ts";
@@ -76,23 +76,21 @@ function addChecks(app: OpenAPIHono<ServiceEnv>, parts: ServiceParts): void {
     else access.check(needed, credentials);
     await next();
   });
-  const limit = bodyLimit({
-    maxSize: limits.bodyBytes,
-    onError() {
-      throw new ServiceError("BODY_TOO_LARGE", `a body has at most ${limits.bodyBytes} bytes`, {
-        limit: "bodyBytes",
-      });
-    },
-  });
   app.use(async (c, next) => {
-    const { headers } = c.env.incoming;
-    const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-    if (hasBody && !JSON_MEDIA.test(headers["content-type"] ?? ""))
-      throw new ServiceError(
-        "UNSUPPORTED_MEDIA_TYPE",
-        "send JSON, and say so: content-type: application/json",
-      );
-    return hasBody ? limit(c, next) : next();
+    const { incoming } = c.env;
+    const { headers } = incoming;
+    const isStreamed = headers["transfer-encoding"] !== undefined;
+    if (isStreamed || Number(headers["content-length"] ?? 0) > 0) {
+      if (!JSON_MEDIA.test(headers["content-type"] ?? ""))
+        throw new ServiceError(
+          "UNSUPPORTED_MEDIA_TYPE",
+          "send JSON, and say so: content-type: application/json",
+        );
+      const text = await readBody(incoming, limits.bodyBytes);
+      // Where hono looks first, which would read the body without a limit. It keeps promises there, whatever its types say.
+      c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+    }
+    await next();
   });
 }
 
@@ -133,6 +131,8 @@ function refuse(c: Context<ServiceEnv>, parts: ServiceParts, error: unknown): Re
   const problem = problemOf(error) ?? fromHono(error) ?? unexpected(c, parts, error);
   const { counts } = parts;
   counts.problems.set(problem.code, (counts.problems.get(problem.code) ?? 0) + 1);
+  // What is left of its body is not waited for.
+  if (problem.code === "BODY_TOO_LARGE") c.header("connection", "close");
   if (problem.status === 401) c.header("www-authenticate", 'Bearer realm="rollcall"');
   // Headers are out: the stream can only end.
   if (c.env.outgoing.headersSent) c.env.outgoing.destroy();

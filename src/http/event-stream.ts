@@ -58,8 +58,14 @@ export class EventStream {
 
   end(lastWords = ""): void {
     if (this.#isClosed) return;
-    this.#options.response.end(lastWords);
+    const { clock, response, stallMs } = this.#options;
+    response.end(lastWords);
     this.#closed();
+    // Whoever does not read would keep it open, with all that was written, for ever.
+    response.once(
+      "close",
+      clock.after(stallMs, () => response.destroy()),
+    );
   }
 
   destroy(): void {

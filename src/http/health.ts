@@ -26,10 +26,12 @@ export class Readiness {
   readonly #clock: Clock;
   readonly #isStrict: boolean;
   readonly #self: Process;
+  readonly #name: string;
   #isLeaving = false;
   #seen: { readonly health: Promise<Health>; readonly atMs: number } | undefined;
 
-  private constructor(node: ClusterNode, scope: Scope, clock: Clock, isStrict: boolean) {
+  private constructor(node: ClusterNode, scope: Scope, clock: Clock, isStrict: boolean, name: string) {
+    this.#name = name;
     this.#node = node;
     this.#scope = scope;
     this.#clock = clock;
@@ -37,17 +39,14 @@ export class Readiness {
     this.#self = node.spawn(() => "here");
   }
 
-  /** @throws whatever hinders the registration of the node's own name */
-  static async create(
-    node: ClusterNode,
-    clock: Clock,
-    isStrict: boolean,
-    meta: Readonly<Record<string, unknown>>,
-  ): Promise<Readiness> {
+  /**
+   * @param name of this service alone: one node may have several, and another node of its name may have been there
+   * @throws whatever hinders its registration
+   */
+  static async create(node: ClusterNode, clock: Clock, isStrict: boolean, name: string): Promise<Readiness> {
     const scope = await node.scope(SERVICE_SCOPE);
-    const readiness = new Readiness(node, scope, clock, isStrict);
-    // An earlier node of this name may not be gone everywhere.
-    await scope.names.reregister(node.name, readiness.#self, { meta });
+    const readiness = new Readiness(node, scope, clock, isStrict, `${node.name} ${name}`);
+    await scope.names.register(readiness.#name, readiness.#self);
     return readiness;
   }
 
@@ -79,7 +78,7 @@ export class Readiness {
     const checks = await Promise.all([
       check("bus", "it takes what is sent", () => this.#node.flushed({ timeoutMs: CHECK_MS })),
       check("self", "a call to itself by name is answered", () =>
-        this.#node.call({ name: this.#node.name, scope: this.#scope.scope }, "are you there?", {
+        this.#node.call({ name: this.#name, scope: this.#scope.scope }, "are you there?", {
           timeoutMs: CHECK_MS,
         }),
       ),

@@ -9,9 +9,11 @@ export interface InboxEvent {
 export interface InboxLimits {
   readonly inboxEvents: number;
   readonly inboxBytes: number;
+  /** How many events may wait in all when one that is never left out comes. */
+  readonly essentialEvents: number;
 }
 
-/** Whether an event may be left out when there is no room. What a session lost, or must answer, is never left out. */
+/** Whether an event may be left out when there is no room. What a session lost is not: whoever does not read even that has to end. */
 export type Weight = "droppable" | "essential";
 
 /**
@@ -41,7 +43,7 @@ export class Inbox {
   }
 
   /**
-   * False: there was no room, and it was left out. The next one that finds room says how many were (`missed`).
+   * False: there was no room, and it was left out; for an essential one, that the client has not read for far too long. The next one that finds room says how many were (`missed`).
    *
    * @param missed how many the process's mailbox had left out in front of it
    */
@@ -50,7 +52,7 @@ export class Inbox {
     const id = this.#lastId + 1;
     const told = this.#missed > 0 ? { missed: this.#missed } : {};
     const text = JSON.stringify({ id, kind, ...event, ...told });
-    if (weight === "droppable" && !this.#hasRoomFor(text)) {
+    if (weight === "droppable" ? !this.#hasRoomFor(text) : this.waiting >= this.#limits.essentialEvents) {
       this.#missed += 1;
       return false;
     }
@@ -64,7 +66,8 @@ export class Inbox {
 
   /** The client has all up to this one: they are forgotten. */
   acknowledge(id: number): void {
-    while ((this.#events[0]?.id ?? Number.POSITIVE_INFINITY) <= id) this.#forgetFirst();
+    // All at once: taken off one by one, the rest would be moved as often.
+    for (const { text } of this.#events.splice(0, this.#indexAfter(id))) this.#bytes -= text.length;
     this.#givenId = Math.max(this.#givenId, Math.min(id, this.#lastId));
   }
 

@@ -184,7 +184,10 @@ export class Operations {
   }
 
   #from(session: string | undefined) {
-    return session === undefined ? {} : { from: this.#options.sessions.get(session).process };
+    if (session === undefined) return {};
+    const sender = this.#options.sessions.get(session);
+    sender.touch();
+    return { from: sender.process };
   }
 
   #address(to: Send["to"]): Address {

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { safeLogger, warningsToStderr } from "../node/logger.ts";
@@ -15,6 +15,7 @@ import { createMetrics } from "./metrics.ts";
 import { Operations } from "./operations.ts";
 import { isLoopback, parseServiceOptions, type ServiceOptions, type ServiceSettings } from "./options.ts";
 import { INTERNAL_PROBLEM, type Problem, problemOf, ServiceError } from "./problem.ts";
+import { secretId } from "./secrets.ts";
 import { Sessions } from "./sessions.ts";
 import { hasLeases, Watching } from "./watching.ts";
 import { WebSockets } from "./websocket.ts";
@@ -65,8 +66,8 @@ async function assemble(
   const opened = new Map<string, Scope>([["default", scopeOf(node)]]);
   for (const scope of scopes) if (!opened.has(scope)) opened.set(scope, await node.scope(scope));
   const isStrict = hasLeases(node);
-  const readiness = await Readiness.create(node, clock, isStrict, { service: "http" });
-  const sessions = new Sessions({ node, clock, random, limits });
+  const readiness = await Readiness.create(node, clock, isStrict, secretId(random));
+  const sessions = new Sessions({ node, scopes: opened, clock, random, limits });
   const watching = new Watching({
     node,
     scopes: [...opened.values()],
@@ -100,6 +101,7 @@ class HttpService implements Service {
   readonly #settings: ServiceSettings;
   readonly #webSockets: WebSockets;
   readonly #server: Server;
+  #port = 0;
   #closing: Promise<void> | undefined;
 
   constructor(parts: ServiceParts, settings: ServiceSettings) {
@@ -121,6 +123,8 @@ class HttpService implements Service {
       (incoming, outgoing) => {
         // Clients that keep their connections would come back to a closed door.
         if (parts.readiness.isLeaving) outgoing.setHeader("connection", "close");
+        // HTTP/1.0 needs none, and probes speak it.
+        incoming.headers.host ??= "localhost";
         void listener(incoming, outgoing);
       },
     );
@@ -129,7 +133,7 @@ class HttpService implements Service {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get url(): string {
@@ -143,6 +147,7 @@ class HttpService implements Service {
       this.#server.once("error", reject);
       this.#server.listen({ host, port }, () => {
         this.#server.off("error", reject);
+        this.#port = (this.#server.address() as AddressInfo).port;
         resolve();
       });
     });
@@ -150,7 +155,7 @@ class HttpService implements Service {
 
   leave({ deadlineMs }: { readonly deadlineMs: number }): void {
     this.#parts.readiness.leave();
-    this.#parts.sessions.tell("draining", { deadlineMs });
+    this.#parts.sessions.leave(deadlineMs);
   }
 
   close({ deadlineMs = CLOSE_MS }: { readonly deadlineMs?: number } = {}): Promise<void> {
@@ -180,6 +185,10 @@ class HttpService implements Service {
     const { buckets, clock, logger } = this.#parts;
     // Its end is the connection's.
     socket.on("error", () => {});
+    if (incoming.headers.upgrade?.toLowerCase() !== "websocket") {
+      this.#ignoreUpgrade(incoming, socket);
+      return;
+    }
     try {
       const url = urlOf(incoming);
       if (buckets.take(incoming.socket.remoteAddress ?? "", clock.now()) > 0)
@@ -191,6 +200,26 @@ class HttpService implements Service {
       if (problem === undefined) logger.error({ error }, "an upgrade to a WebSocket failed");
       this.#refuse(socket, problem ?? INTERNAL_PROBLEM);
     }
+  }
+
+  /**
+   * A server may leave another protocol that is offered alone: some clients offer HTTP/2 each time. A body cannot be had any more
+   * from here.
+   */
+  #ignoreUpgrade(incoming: IncomingMessage, socket: Duplex): void {
+    const { headers } = incoming;
+    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0) {
+      const problem = problemOf(
+        new ServiceError("BAD_REQUEST", "send bodies over HTTP/1.1, without an Upgrade"),
+      );
+      this.#refuse(socket, problem ?? INTERNAL_PROBLEM);
+      return;
+    }
+    const outgoing = new ServerResponse(incoming);
+    outgoing.setHeader("connection", "close");
+    outgoing.assignSocket(socket as Socket);
+    outgoing.on("finish", () => socket.end());
+    this.#server.emit("request", incoming, outgoing);
   }
 
   /** An upgrade has no response of Node's: it is written by hand, and the connection closed whatever the client does. */

@@ -5,7 +5,7 @@ import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { Pid } from "../kernel/ids.ts";
 import { keyOf } from "../node/strict/key.ts";
 import type { Lease } from "../node/strict/types.ts";
-import type { ClusterNode, HandlerContext, Monitor, Process } from "../node/types.ts";
+import type { ClusterNode, HandlerContext, Monitor, Process, Scope } from "../node/types.ts";
 import { Inbox, type InboxEvent } from "./inbox.ts";
 import { toJson } from "./json.ts";
 import type { ServiceLimits } from "./limits.ts";
@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly node: ClusterNode;
   readonly clock: Clock;
   readonly limits: ServiceLimits;
+  /** Those that it can hold something in. */
+  readonly scopes: Iterable<Pick<Scope, "groups" | "names">>;
   /** How long it lives without a sign of life, in milliseconds. */
   readonly ttlMs: number;
   readonly onEnd: (session: Session) => void;
@@ -55,6 +57,8 @@ export class Session {
   #keepers = 0;
   #expiresAtMs: number;
   #withdrawExpiry: Cancel | undefined;
+  /** When that timer looks whether it has expired. */
+  #looksAtMs = 0;
   #hasEnded = false;
 
   constructor(options: SessionOptions) {
@@ -62,7 +66,8 @@ export class Session {
     this.#options = options;
     this.id = id;
     this.ttlMs = ttlMs;
-    this.#inbox = new Inbox(limits);
+    const essentialEvents = limits.holdings + limits.inboxEvents;
+    this.#inbox = new Inbox({ ...limits, essentialEvents });
     this.#expiresAtMs = clock.now().monotonicMs + ttlMs;
     this.process = node.spawn((message, context) => this.#handle(message, context), {
       // A call waits for the client, and what comes after it must not.
@@ -113,24 +118,23 @@ export class Session {
   /** Room for one more thing to hold, for as long as it is being asked for. */
   async asking<T>(ask: () => Promise<T>): Promise<T> {
     this.#asked += 1;
+    // Whoever waits for an answer is there.
+    const unkeep = this.keep();
     try {
       this.checkRoom(this.#asked - 1);
       return await ask();
     } finally {
       this.#asked -= 1;
+      unkeep();
     }
   }
 
   /** @throws LimitExceededError */
   checkRoom(asked = this.#asked): void {
-    const { limits, node } = this.#options;
-    // Counting is not free, and only who asks for much can be over the limit.
-    const held =
-      this.leases.size +
-      this.monitors.size +
-      asked +
-      node.names.namesOf(this.process).length +
-      node.groups.groupsOf(this.process).length;
+    const { limits, scopes } = this.#options;
+    let held = this.leases.size + this.monitors.size + asked;
+    for (const { groups, names } of scopes)
+      held += names.namesOf(this.process).length + groups.groupsOf(this.process).length;
     if (held >= limits.holdings)
       throw new LimitExceededError("holdings", limits.holdings, "the session holds too much");
   }
@@ -148,8 +152,8 @@ export class Session {
   /** What must not be left out: what the session lost. */
   tell(kind: string, event: Readonly<Record<string, unknown>>): void {
     if (this.#hasEnded) return;
-    this.#inbox.push(kind, event, "essential");
-    this.#reader?.wake();
+    if (this.#inbox.push(kind, event, "essential")) this.#reader?.wake();
+    else this.end({ kind: "killed" });
   }
 
   /** @returns ends the reading */
@@ -225,9 +229,12 @@ export class Session {
   }
 
   #watchExpiry(): void {
-    if (this.#withdrawExpiry !== undefined) return;
+    // Seldom set anew: mostly it ends later than was thought, which is seen when the timer rings.
+    if (this.#withdrawExpiry !== undefined && this.#looksAtMs <= this.#expiresAtMs) return;
+    this.#withdrawExpiry?.();
     const { clock } = this.#options;
     const leftMs = this.#expiresAtMs - clock.now().monotonicMs;
+    this.#looksAtMs = this.#expiresAtMs;
     this.#withdrawExpiry = clock.after(Math.max(leftMs, 1), () => {
       this.#withdrawExpiry = undefined;
       if (this.#hasEnded || this.#keepers > 0) return;
@@ -238,8 +245,9 @@ export class Session {
 
   #ended(reason: ExitReason): void {
     if (this.#hasEnded) return;
-    this.tell("ended", { reason: toJson(reason) });
     this.#hasEnded = true;
+    this.#inbox.push("ended", { reason: toJson(reason) }, "essential");
+    this.#reader?.wake();
     this.#withdrawExpiry?.();
     for (const monitor of this.monitors.values()) monitor.cancel();
     for (const pending of this.#calls.values()) pending.cancel();

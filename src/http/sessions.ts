@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { LimitExceededError } from "../kernel/errors.ts";
 import type { Random } from "../kernel/random.ts";
-import type { ClusterNode } from "../node/types.ts";
+import type { ClusterNode, Scope } from "../node/types.ts";
 import type { ServiceLimits } from "./limits.ts";
 import { ServiceError } from "./problem.ts";
 import { secretId } from "./secrets.ts";
@@ -9,6 +9,7 @@ import { Session } from "./session.ts";
 
 export interface SessionsOptions {
   readonly node: ClusterNode;
+  readonly scopes: ReadonlyMap<string, Scope>;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: ServiceLimits;
@@ -19,6 +20,7 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
   #opened = 0;
+  #leaving: { readonly deadlineMs: number } | undefined;
   #isClosed = false;
 
   constructor(options: SessionsOptions) {
@@ -42,17 +44,32 @@ export class Sessions {
   }
 
   open(ttlMs: number): Session {
-    const { clock, limits, node, random } = this.#options;
-    if (this.#isClosed) throw new ServiceError("DRAINING", "the node is leaving: open a session on another");
-    if (this.#sessions.size >= limits.sessions)
-      throw new LimitExceededError("sessions", limits.sessions, "too many sessions are open");
+    const { clock, limits, node, random, scopes } = this.#options;
+    this.checkRoom();
     const onEnd = ({ id }: Session): void => {
       this.#sessions.delete(id);
     };
-    const session = new Session({ id: secretId(random), node, clock, limits, ttlMs, onEnd });
+    const session = new Session({
+      id: secretId(random),
+      node,
+      clock,
+      limits,
+      scopes: [...scopes.values()],
+      ttlMs,
+      onEnd,
+    });
     this.#sessions.set(session.id, session);
     this.#opened += 1;
+    if (this.#leaving !== undefined) session.tell("draining", this.#leaving);
     return session;
+  }
+
+  /** @throws ServiceError, LimitExceededError when no session can be opened */
+  checkRoom(): void {
+    const { limits } = this.#options;
+    if (this.#isClosed) throw new ServiceError("DRAINING", "the node is leaving: open a session on another");
+    if (this.#sessions.size >= limits.sessions)
+      throw new LimitExceededError("sessions", limits.sessions, "too many sessions are open");
   }
 
   /** @throws ServiceError when it never was, or has ended */
@@ -71,9 +88,10 @@ export class Sessions {
     this.#isClosed = true;
   }
 
-  /** All of them. */
-  tell(kind: string, event: Readonly<Record<string, unknown>>): void {
-    for (const session of this.#sessions.values()) session.tell(kind, event);
+  /** Tells all of them, and those that are opened from now on. */
+  leave(deadlineMs: number): void {
+    this.#leaving = { deadlineMs };
+    for (const session of [...this.#sessions.values()]) session.tell("draining", this.#leaving);
   }
 
   endAll(): void {

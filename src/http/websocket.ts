@@ -28,7 +28,7 @@ const request = z.discriminatedUnion("op", [
   schemas.registerStrict.extend({ op: z.literal("registerStrict"), id, scope, name }),
   z.object({ op: z.literal("releaseStrict"), id, scope, name }),
   z.object({ op: z.literal("whereis"), id, scope, name }),
-  z.object({ op: z.literal("lookup"), id, scope, name, timeoutMs: z.number().optional() }),
+  z.object({ op: z.literal("lookup"), id, scope, name, timeoutMs: schemas.register.shape.timeoutMs }),
   schemas.join.extend({ op: z.literal("join"), id, scope, group }),
   z.object({ op: z.literal("leave"), id, scope, group }),
   schemas.publish.omit({ from: true }).extend({ op: z.literal("publish"), id, scope, group }),
@@ -81,13 +81,16 @@ export class WebSockets {
     const asked = parameter(url, "graceMs", schemas.graceMs, undefined);
     const after = parameter(url, "after", schemas.eventsQuery.shape.after.unwrap(), undefined);
     const { sessions } = this.#parts;
-    const session =
-      existing === undefined
-        ? sessions.open(Math.max(asked ?? SESSION_GRACE.usual, 1))
-        : sessions.get(existing);
-    // One that was opened otherwise, or came back, lives on as it was to.
-    const graceMs = asked ?? session.ttlMs;
+    if (existing === undefined) sessions.checkRoom();
+    else sessions.get(existing);
     this.#server.handleUpgrade(incoming, socket, head, (webSocket) => {
+      // Not before: a handshake that fails must not leave one.
+      const session =
+        existing === undefined
+          ? sessions.open(Math.max(asked ?? SESSION_GRACE.usual, 1))
+          : sessions.get(existing);
+      // One that was opened otherwise, or came back, lives on as it was to.
+      const graceMs = asked ?? session.ttlMs;
       const client = incoming.socket.remoteAddress ?? "";
       const open = new SessionSocket({
         parts: this.#parts,
@@ -142,6 +145,7 @@ class SessionSocket {
   readonly #abort = new AbortController();
   #given: number;
   #withdraw: Cancel = () => {};
+  #isReplaced = false;
   #isClosed = false;
   #isFlushing = false;
 
@@ -161,7 +165,8 @@ class SessionSocket {
       wake: () => this.#pump(),
       end: (why) => {
         this.#pump();
-        if (why === "replaced") this.close(CLOSE.policy, "another connection has taken the session");
+        this.#isReplaced = why === "replaced";
+        if (this.#isReplaced) this.close(CLOSE.policy, "another connection has taken the session");
         else this.close(CLOSE.going, "the session has ended");
       },
     });
@@ -211,7 +216,7 @@ class SessionSocket {
 
   #take(data: RawData, isBinary: boolean): void {
     const { client, parts } = this.#options;
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isReplaced) return;
     this.#heard();
     if (parts.buckets.take(client, parts.clock.now()) > 0) {
       this.close(CLOSE.policy, "RATE_LIMITED");
@@ -297,7 +302,8 @@ class SessionSocket {
     this.#withdraw();
     this.#abort.abort();
     this.#unread();
-    if (code === CLOSE.normal) session.end({ kind: "normal" });
+    // One that was replaced has no say any more.
+    if (code === CLOSE.normal && !this.#isReplaced) session.end({ kind: "normal" });
     this.#unkeep(graceMs);
     onClose();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Inbox } from "../../../src/http/inbox.ts";
 
-const LIMITS = { inboxEvents: 3, inboxBytes: 1_000 };
+const LIMITS = { inboxEvents: 3, inboxBytes: 1_000, essentialEvents: 5 };
 
 function told(inbox: Inbox, after: number): readonly unknown[] {
   return inbox.takeAfter(after).map(({ text }) => JSON.parse(text));
@@ -59,6 +59,19 @@ describe("what waits for a session's client", () => {
     inbox.takeAfter(0);
     expect(inbox.push("message", { message: "y".repeat(900) }, "droppable")).toBe(true);
     expect(told(inbox, 0)).toMatchObject([{ id: 2, missed: 1 }]);
+  });
+
+  test("when far too much waits even what the session lost finds no room, and that is told", () => {
+    const inbox = new Inbox(LIMITS);
+    const pushed = Array.from({ length: 7 }, () => inbox.push("down", {}, "essential"));
+    expect(pushed).toEqual([true, true, true, true, true, false, false]);
+  });
+
+  test("however much is acknowledged at once, what is left is not moved about for each", () => {
+    const inbox = new Inbox({ ...LIMITS, essentialEvents: 300_000 });
+    for (let count = 0; count < 300_000; count += 1) inbox.push("down", {}, "essential");
+    inbox.acknowledge(299_999);
+    expect(told(inbox, 0)).toEqual([{ id: 300_000, kind: "down" }]);
   });
 
   test("what the session lost is never left out", () => {

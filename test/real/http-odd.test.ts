@@ -78,7 +78,9 @@ describe("requests of unusual clients", () => {
   });
 
   test("readers of events that read nothing are hung up on, also when another took their place", async () => {
-    const { client, node, service } = await stage.serve({ limits: { stallMs: 300, inboxBytes: 100_000_000 } });
+    const { client, node, service } = await stage.serve({
+      limits: { stallMs: 300, inboxBytes: 100_000_000 },
+    });
     const session = await client.openSession();
     // More than all buffers on the way hold.
     for (let count = 0; count < 60; count += 1) node.send(session.pid as never, "x".repeat(500_000));

@@ -7,6 +7,7 @@ import {
   examples,
   flagsOf,
   parseWhole,
+  untilAborted,
   withClusterFlags,
 } from "../command.ts";
 import { type Environment, readEnvironment, wrong } from "../environment.ts";
@@ -62,28 +63,21 @@ export const addServe: AddCommand = (program, done) => {
 /** @returns the exit code */
 async function serve(flags: ServeFlags): Promise<number> {
   const environment = readEnvironment(process.env, flags);
-  const logger = loggerOf(environment, "warn");
   const interrupts = new Interrupts();
-  const tokens = tokensOf(environment);
-  const node = await openNode(environment, { logLevel: "warn" });
-  let service: Service;
+  // Whoever asks twice means it.
+  interrupts.again((signal) => process.exit(exitCodeOfSignal(signal)));
+  const { signal } = interrupts;
+  let started: Started;
   try {
-    service = await startService(node, {
-      host: flags.host,
-      port: flags.port,
-      tokens,
-      hosts: flags.allowHost,
-      origins: flags.allowOrigin,
-      scopes: flags.scopes,
-      processMetrics: true,
-      logger,
-    });
+    started = await start(environment, flags, signal);
   } catch (error) {
-    await node.stop();
-    throw inWords(error, flags);
+    // Whatever it failed of: it was asked to end, and has.
+    if (signal.aborted) return EXIT.ok;
+    throw error;
   }
+  const { node, service } = started;
   welcome(service, node, environment);
-  await Promise.race([node.closed, aborted(interrupts.signal)]);
+  await Promise.race([node.closed, untilAborted(signal)]);
   if (interrupts.exitCode === undefined) {
     await service.close();
     const { error } = await node.closed;
@@ -91,6 +85,42 @@ async function serve(flags: ServeFlags): Promise<number> {
   }
   await leave(service, node, flags, interrupts);
   return EXIT.ok;
+}
+
+interface Started {
+  readonly node: ClusterNode;
+  readonly service: Service;
+}
+
+/** Rejects, with nothing left open, when the signal aborts meanwhile. Later it is for `leave`: the node is not to stop by itself. */
+async function start(environment: Environment, flags: ServeFlags, signal: AbortSignal): Promise<Started> {
+  const tokens = tokensOf(environment);
+  const starting = new AbortController();
+  const giveUp = (): void => starting.abort(signal.reason);
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    const node = await openNode(environment, { logLevel: "warn", signal: starting.signal });
+    try {
+      const service = await startService(node, {
+        host: flags.host,
+        port: flags.port,
+        tokens,
+        hosts: flags.allowHost,
+        origins: flags.allowOrigin,
+        scopes: flags.scopes,
+        processMetrics: true,
+        logger: loggerOf(environment, "warn"),
+      });
+      if (!signal.aborted) return { node, service };
+      await service.close();
+      throw signal.reason;
+    } catch (error) {
+      await node.stop();
+      throw inWords(error, flags);
+    }
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 /** Not ready; after a while no more requests; what the node decides for others handed over; goodbye. */
@@ -102,8 +132,6 @@ async function leave(
 ): Promise<void> {
   const endsAtMs = realClock.now().monotonicMs + flags.deadlineMs;
   const leftMs = (): number => Math.max(1, endsAtMs - realClock.now().monotonicMs);
-  // Whoever asks twice means it.
-  interrupts.again((signal) => process.exit(exitCodeOfSignal(signal)));
   // Ctrl-C is somebody who waits; a service manager has others to tell.
   const lingerMs = interrupts.caught === "SIGINT" ? 0 : Math.min(flags.lingerMs, flags.deadlineMs / 2);
   service.leave({ deadlineMs: lingerMs });
@@ -149,8 +177,4 @@ function welcome({ url }: Service, node: ClusterNode, { nats }: Environment): vo
     ...tries.map(([what, why]) => `  ${what.padEnd(width)}    ${why}`),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -1,4 +1,4 @@
-import { destination, pino } from "pino";
+import { type DestinationStream, destination, pino, stdSerializers } from "pino";
 import {
   type Bus,
   type ClusterNode,
@@ -39,10 +39,18 @@ export async function openNode(
   });
 }
 
-/** One line of JSON for each thing told, on standard error: standard output belongs to what a command is asked for. */
-export function loggerOf(environment: Environment, level: LogLevel = "warn"): Logger {
-  // Written at once, so that the last words of a program that ends are not lost.
-  return pino({ level: environment.logLevel ?? level }, destination({ fd: 2, sync: true }));
+/**
+ * One line of JSON for each thing told, on standard error: standard output belongs to what a command is asked for. Written at
+ * once, so that the last words of a program that ends are not lost.
+ */
+export function loggerOf(
+  environment: Environment,
+  level: LogLevel = "warn",
+  stream: DestinationStream = destination({ fd: 2, sync: true }),
+): Logger {
+  // The library says `error`, and pino knows `err`: of an error that it does not know JSON has nothing.
+  const serializers = { error: stdSerializers.err };
+  return pino({ level: environment.logLevel ?? level, serializers }, stream);
 }
 
 export function busOf({ busPort, nats, natsCredentials }: Environment): Bus {

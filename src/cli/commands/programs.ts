@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AddCommand } from "../command.ts";
@@ -27,20 +27,34 @@ export const addPrograms: AddCommand = (program, done) => {
     .action(async (words: readonly string[]) => done(await runBeside("demo", words)));
 };
 
+/** What is for the program that runs, not for this one. */
+const HANDED_ON = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGCONT"] as const;
+
 function runBeside(name: string, words: readonly string[], flags: readonly string[] = []): Promise<number> {
   const file = fileURLToPath(new URL(`../${name}${extname(import.meta.url)}`, import.meta.url));
-  // Ctrl-C reaches both; what comes to us alone is handed on. Either way that one ends first, and says how.
-  const ignore = (): void => undefined;
+  // In a session of its own, where no Ctrl-C comes by itself: what a terminal sends to all of a group and what somebody sends to
+  // this process alone look the same here, and who is sent it twice ends as it stands. A console of Windows has no such sessions.
+  const isApart = process.platform !== "win32";
   const child = spawn(process.execPath, [...process.execArgv, ...flags, file, ...words], {
     stdio: "inherit",
+    detached: isApart,
   });
-  const handOn = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on("SIGINT", ignore);
-  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, handOn);
+  // That one ends first, and says how.
+  for (const signal of HANDED_ON)
+    process.on(signal, () => {
+      if (isApart || signal !== "SIGINT") child.kill(signal);
+    });
+  if (isApart) process.on("SIGTSTP", () => stopBoth(child));
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) =>
       resolve(signal === null ? (code ?? EXIT.failed) : exitCodeOfSignal(signal)),
     );
   });
+}
+
+/** Ctrl-Z, which does nothing to who is in a session of its own. */
+function stopBoth(child: ChildProcess): void {
+  child.kill("SIGSTOP");
+  process.kill(process.pid, "SIGSTOP");
 }

@@ -136,16 +136,21 @@ export class Singleton {
 
   #launch(deadline: Now): void {
     const { command, say, times } = this.#options;
+    this.#watchdog = undefined;
     try {
       const watchdog = this.#spawnWatchdog();
       this.#watchdog = watchdog;
+      // With `--again` the pipe to the last one may be seen to end when the next command runs, whose name would be given back.
+      const hear = (input: RunnerInput): void => {
+        if (this.#watchdog === watchdog) this.#feed(input);
+      };
       watchdog.once("error", (error) => say(`the watchdog cannot be started: ${error.message}`));
       const pipe = watchdog.stdio[PIPE] as Socket;
       // By the end of the pipe, not by that of the process: what was said before is heard first.
       readLines<FromWatchdog>(
         pipe,
-        (message) => this.#feed(message),
-        () => this.#feed({ kind: "watchdogGone" }),
+        (message) => hear(message),
+        () => hear({ kind: "watchdogGone" }),
       );
       writeLine(pipe, { kind: "setup", command, deadline, times });
     } catch (error) {

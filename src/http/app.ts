@@ -17,6 +17,7 @@ import { VERSION } from "./version.ts";
 /** How long a browser may take a page for one that is let in. */
 const CORS_SECONDS = 600;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);
+const NOTHING = "{}";
 const JSON_MEDIA = /^application\/json(;|$)/i;
 
 /** The service's routes, behind the checks that all of them share. */
@@ -80,15 +81,19 @@ function addChecks(app: OpenAPIHono<ServiceEnv>, parts: ServiceParts): void {
     const { incoming } = c.env;
     const { headers } = incoming;
     const isStreamed = headers["transfer-encoding"] !== undefined;
+    const isJson = JSON_MEDIA.test(headers["content-type"] ?? "");
     if (isStreamed || Number(headers["content-length"] ?? 0) > 0) {
-      if (!JSON_MEDIA.test(headers["content-type"] ?? ""))
+      if (!isJson)
         throw new ServiceError(
           "UNSUPPORTED_MEDIA_TYPE",
           "send JSON, and say so: content-type: application/json",
         );
       const text = await readBody(incoming, limits.bodyBytes);
       // Where hono looks first, which would read the body without a limit. It keeps promises there, whatever its types say.
-      c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
+      c.req.bodyCache.text = Promise.resolve(text === "" ? NOTHING : text) as unknown as string;
+    } else if (isJson) {
+      // Libraries say what the body is also where there is none.
+      c.req.bodyCache.text = Promise.resolve(NOTHING) as unknown as string;
     }
     await next();
   });

@@ -67,7 +67,34 @@ function start<M extends Method, P extends string, R extends object, S extends n
   tag,
 }: Endpoint<M, P, R, S, B>) {
   const told = description === undefined ? {} : { description };
-  return { method, path, tags: [tag], summary, ...told, security: [{ bearer: [needs] }], request };
+  return {
+    method,
+    path,
+    operationId: nameOf(method, path),
+    tags: [tag],
+    summary,
+    ...told,
+    security: [{ bearer: [needs] }],
+    request,
+  };
+}
+
+/** Such as `putSessionsNames`: what generators of clients name their functions by. */
+function nameOf(method: string, path: string): string {
+  const words = path.split("/").filter((word) => word !== "" && word !== "v1" && !word.startsWith("{"));
+  const isOne = path.endsWith("}") ? "One" : "";
+  return (
+    method +
+    words
+      .flatMap((word) => word.split("-"))
+      .map(capital)
+      .join("") +
+    isOne
+  );
+}
+
+function capital(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
 function answers({

@@ -29,7 +29,7 @@ const sessionId = z.string().openapi({
   description: "Whoever knows it may use the session: keep it secret",
 });
 
-export const openSession = z.object({
+export const openSession = z.strictObject({
   ttlMs: z
     .number()
     .int()
@@ -67,7 +67,7 @@ export const sessionView = z
   })
   .openapi("Session");
 
-export const register = z.object({
+export const register = z.strictObject({
   meta: anything.optional(),
   timeoutMs: timeoutMs.optional(),
   takeOver: z
@@ -76,7 +76,7 @@ export const register = z.object({
     .openapi({ description: "Take the name from whoever holds it. Default: false" }),
 });
 
-export const registerStrict = z.object({
+export const registerStrict = z.strictObject({
   meta: anything.optional(),
   timeoutMs: timeoutMs.optional(),
   wait: z
@@ -85,7 +85,7 @@ export const registerStrict = z.object({
     .openapi({ description: "Stand in line while somebody holds it. Default: false" }),
 });
 
-export const join = z.object({ meta: anything.optional() });
+export const join = z.strictObject({ meta: anything.optional() });
 
 /** Whom a message is for: exactly one of them. */
 export const address = z
@@ -106,10 +106,10 @@ export const monitorTarget = z
 
 const from = sessionId.optional().openapi({ description: "The session that says it. Default: nobody" });
 
-export const send = z.object({ to: address, message: anything, from });
-export const call = z.object({ to: address, message: anything, timeoutMs: timeoutMs.optional(), from });
-export const publish = z.object({ message: anything, from });
-export const monitor = z.object({ target: monitorTarget });
+export const send = z.strictObject({ to: address, message: anything, from });
+export const call = z.strictObject({ to: address, message: anything, timeoutMs: timeoutMs.optional(), from });
+export const publish = z.strictObject({ message: anything, from });
+export const monitor = z.strictObject({ target: monitorTarget });
 export const reply = z.union([
   z.strictObject({ call: z.string(), result: anything }),
   z.strictObject({ call: z.string(), error: z.string().max(4_096) }),

@@ -205,5 +205,7 @@ export function hasLeases({ strictNames }: Pick<ClusterNode, "strictNames">): bo
 /** Why something ended, or how a clash did: what it is counted by. */
 function detailOf({ reason, verdict }: Story["told"]): string | undefined {
   if (verdict !== undefined) return (verdict as Verdict).keep === "none" ? "nobody" : "kept";
-  return (reason as { readonly kind?: string } | undefined)?.kind;
+  const { cause, kind } = (reason ?? {}) as { readonly cause?: string; readonly kind?: string };
+  // What an alarm is about is whether it said goodbye.
+  return kind === "nodeDown" ? cause : kind;
 }

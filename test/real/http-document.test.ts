@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { ServiceStage } from "../support/service-stage.ts";
 
 interface Operation {
+  readonly operationId?: string;
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly responses: Readonly<Record<string, unknown>>;
@@ -41,6 +42,9 @@ test("/openapi.json is a valid document that tells every route, with what it may
       "post /v1/call",
     ]),
   );
+  const ids = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids).toContain("putSessionsStrictNamesOne");
   for (const { operation, what } of operations) {
     expect([what, operation.summary, operation.tags]).toEqual([
       what,

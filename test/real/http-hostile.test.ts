@@ -209,7 +209,7 @@ describe("input that nobody meant", () => {
       };
       await Promise.all(Array.from({ length: CONNECTIONS }, run));
       // It was let in, and it was refused: else nothing was tried.
-    for (const status of ["200", "400", "403", "404"]) expect(statuses.get(status)).toBeGreaterThan(0);
+      for (const status of ["200", "400", "403", "404"]) expect(statuses.get(status)).toBeGreaterThan(0);
       await expectUnharmed(served);
       expect(node.stats().bugs).toBe(0);
     },

@@ -54,6 +54,21 @@ describe("requests of unusual clients", () => {
     await session.ask("DELETE", "");
   });
 
+  test("a body that is said to be JSON and is none at all is no body; a word that nobody knows is refused", async () => {
+    const { client } = served;
+    const session = await client.openSession();
+    const headers = { "content-type": "application/json" };
+    const put = await fetch(`${client.url}/v1/sessions/${session.id}/names/empty`, {
+      method: "PUT",
+      headers,
+    });
+    expect(put.status).toBe(201);
+    const unknown = await client.ask("POST", "/v1/sessions", { ttlsMs: 5_000 });
+    expect(unknown).toMatchObject({ status: 400, body: { code: "BAD_REQUEST" } });
+    expect(unknown.body["detail"]).toContain("ttlsMs");
+    await session.ask("DELETE", "");
+  });
+
   test("another protocol that is offered is left alone, and the request answered", async () => {
     const offer =
       "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA";

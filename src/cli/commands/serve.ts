@@ -163,17 +163,17 @@ function inWords(error: unknown, { host, port }: ServeFlags): unknown {
 }
 
 /** What to try next. */
-function welcome({ url }: Service, node: ClusterNode, { nats }: Environment): void {
+function welcome({ port, url }: Service, node: ClusterNode, { nats }: Environment): void {
   const bus = nats === undefined ? "the embedded bus" : "NATS";
   const tries = [
     [`open ${url}/ in a browser`, "the nodes, names and groups, live"],
     [`curl -s -X POST ${url}/v1/sessions`, "a session: a process that registers and receives for you"],
     [`curl -sN ${url}/v1/watch/names`, "every name, and every change as it happens"],
-    ["npm start -- --port 4781", "a second node: both list the same names"],
+    [`npm start -- --port ${port + 1}`, "a second node, here: both list the same names"],
   ] as const;
   const width = Math.max(...tries.map(([what]) => what.length));
   const lines = [
-    `Node ${node.name} of cluster ${node.cluster} serves ${url} over ${bus}; Ctrl-C ends it. Try, in another terminal:`,
+    `Node ${node.name} of cluster ${node.cluster} serves ${url} over ${bus}; Ctrl-C ends it, or a signal to process ${process.pid}. Try, in another terminal:`,
     ...tries.map(([what, why]) => `  ${what.padEnd(width)}    ${why}`),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);

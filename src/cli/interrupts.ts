@@ -5,7 +5,7 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Ctrl-C, and what service managers and closing terminals send. The first asks for an end in good order: the node says goodbye.
- * Another Ctrl-C ends the program as it stands.
+ * Another one ends the program as it stands.
  */
 export class Interrupts {
   readonly #controller = new AbortController();
@@ -17,7 +17,7 @@ export class Interrupts {
       process.on(signal, () => {
         if (this.#caught !== undefined) {
           if (this.#onAnother !== undefined) this.#onAnother(signal);
-          else if (signal === "SIGINT") process.exit(exitCodeOfSignal(signal));
+          else process.exit(exitCodeOfSignal(signal));
         }
         this.#caught ??= signal;
         this.#controller.abort(new Error(`ended by ${signal}`));

@@ -4,7 +4,7 @@ import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { natsBus, startNode } from "../../src/index.ts";
 import { redisLeases } from "../../src/redis.ts";
 import { rollcall, type Variables } from "../support/cli/command.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, pause } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { NatsServer } from "../support/nats-server.ts";
 import { RedisServer } from "../support/redis-server.ts";
@@ -166,3 +166,22 @@ test("the doctor tells of a node with another secret, and of the embedded bus", 
   expect(alone.code).toBe(0);
   expect(alone.lines.some((line) => /^warn bus: the embedded bus/.test(line))).toBe(true);
 });
+
+test("the doctor ends although the NATS server hangs, and finds lease servers well that nobody used for longer than a ttl", async () => {
+  await using hung = await NatsServer.start({ jetstream: true });
+  hung.signal("SIGSTOP");
+  expect((await doctor({ NATS_URL: hung.url })).code).toBe(1);
+  hung.signal("SIGCONT");
+  await using nats = await NatsServer.start();
+  await using redis = await RedisServer.start();
+  const variables = {
+    NATS_URL: nats.url,
+    REDIS_URLS: redis.url,
+    ROLLCALL_LEASE_TTL_MS: String(TTL_MS),
+  };
+  await rollcall(["whereis", "nobody", "--strict"], variables);
+  // Nothing tells from outside when a server has been left alone for long enough: that is what the time is for.
+  await pause(2 * TTL_MS);
+  const { code, lines } = await doctor(variables);
+  expect([code, lines.filter((line) => line.startsWith("fail"))]).toEqual([0, []]);
+}, 120_000);

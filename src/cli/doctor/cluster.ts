@@ -2,7 +2,7 @@ import { startNode } from "../../index.ts";
 import { realClock } from "../../node/real-clock.ts";
 import { anyAborted } from "../any-aborted.ts";
 import type { Environment } from "../environment.ts";
-import { openLeases } from "../leases.ts";
+import { leaseTtlOf, openLeases } from "../leases.ts";
 import { busOf } from "../open-node.ts";
 import { type Finding, fail, ok, skipped, warn } from "./finding.ts";
 
@@ -45,7 +45,11 @@ export async function checkCluster(
     });
     cancel();
     const { leases } = node.stats();
-    if (withLeases) await until(() => node.stats().leases.reached === leases.servers, LEASES_MS);
+    if (withLeases) {
+      await until(() => node.stats().leases.reached === leases.servers, LEASES_MS);
+      // Servers that nobody has used for a while keep out for a ttl: that is health, too.
+      await until(() => node.stats().leases.reached >= leases.needed, leaseTtlOf(environment) + LEASES_MS);
+    }
     // Frames of those who cannot talk to us, if there are any.
     await until(() => false, LISTEN_MS);
     const { cluster, frames, leases: reach } = node.stats();
@@ -152,7 +156,11 @@ function judgeReach({
 }): Finding {
   const what = `${reached} of ${servers} lease servers take part, ${needed} are needed`;
   if (reached >= needed) return ok("leases", what);
-  return fail("leases", what, "see what is said of each; servers that were just started keep out for a ttl");
+  return fail(
+    "leases",
+    what,
+    "see what is said of each; those that were just started, or that nobody used for a ttl, keep out for another",
+  );
 }
 
 async function until(holds: () => boolean, withinMs: number): Promise<void> {

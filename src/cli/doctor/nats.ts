@@ -2,6 +2,7 @@ import { connect, type NatsConnection } from "nats";
 import type { ServerAddress } from "../../bus/nats/address.ts";
 import { checkNatsOptions } from "../../bus/nats/options.ts";
 import { judgeVersion, warnOfVersion } from "../../lease/jetstream/stream.ts";
+import { realClock } from "../../node/real-clock.ts";
 import type { Environment } from "../environment.ts";
 import { leaseKindOf } from "../leases.ts";
 import { ANSWER_MS, greet, natsAddresses, replicasOf } from "../nats-servers.ts";
@@ -114,7 +115,8 @@ export async function checkJetstream(
       isUsed: false,
     };
   } finally {
-    await connection.close();
+    // One that hangs does not answer to that either.
+    await Promise.race([connection.close(), after(ANSWER_MS)]);
   }
 }
 
@@ -127,6 +129,12 @@ async function dial({ nats, natsCredentials }: Environment): Promise<NatsConnect
     timeout: ANSWER_MS,
     ...(settings.authenticator === undefined ? {} : { authenticator: settings.authenticator }),
     ...(settings.tls === undefined ? {} : { tls: settings.tls }),
+  });
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    realClock.after(ms, resolve);
   });
 }
 

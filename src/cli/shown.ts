@@ -1,3 +1,5 @@
+import { Repeats } from "../kernel/repeats.ts";
+
 /*
  * How values of the cluster are written. Whoever can join can choose names, metadata and messages, so nothing of them reaches a
  * terminal as it is: what could move a cursor, hide a text or begin a new line is escaped.
@@ -18,28 +20,48 @@ export function shownValue(value: unknown): string {
 
 /** One line of JSON, whatever is in the value. */
 export function shownJson(value: unknown): string {
-  return shownText(JSON.stringify(plain(value)) ?? "null");
+  return shownText(JSON.stringify(plain(value, outside())) ?? "null");
 }
 
 /** A document, for people and programs. */
 export function jsonDocument(value: unknown): string {
   // Line breaks are between the parts here, never within: JSON escapes those.
-  return (JSON.stringify(plain(value), null, 2) ?? "null").split("\n").map(shownText).join("\n");
+  return (JSON.stringify(plain(value, outside()), null, 2) ?? "null").split("\n").map(shownText).join("\n");
 }
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
+interface Around {
+  readonly parents: readonly unknown[];
+  /** Whether this is within something that was told before. */
+  readonly isAgain: boolean;
+  readonly repeats: Repeats;
+}
+
+/** What was told before, and would make the whole too large if it were told again. */
+const LARGE = "(large)";
+
+function outside(): Around {
+  return { parents: [], isAgain: false, repeats: new Repeats() };
+}
+
 /**
  * What of a value JSON can tell. Messages and metadata hold more than JSON has: numbers too large for it become text, maps become
  * lists of pairs where their keys are not texts, bytes become base64.
  */
-function plain(value: unknown, around: readonly unknown[] = []): unknown {
-  if (typeof value === "bigint") return String(value);
+function plain(value: unknown, { parents, repeats, ...around }: Around): unknown {
+  if (typeof value === "bigint") return plain(String(value), { parents, repeats, ...around });
+  if (typeof value === "string") return around.isAgain && !repeats.hasRoomForText(value) ? LARGE : value;
   if (typeof value !== "object" || value === null) return value;
-  if (around.includes(value)) return "(circular)";
-  const within = [...around, value];
+  if (parents.includes(value)) return "(circular)";
+  const isAgain = repeats.isAgain(value) || around.isAgain;
+  if (!repeats.hasRoomFor(value, isAgain)) return LARGE;
+  return plainObject(value, { parents: [...parents, value], isAgain, repeats });
+}
+
+function plainObject(value: object, within: Around): unknown {
   const inside = (part: unknown): unknown => plain(part, within);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof RegExp) return String(value);

@@ -45,4 +45,14 @@ describe("what reaches a terminal", () => {
       circle: ["(circular)"],
     });
   });
+
+  test("does not repeat without end what a value shares", () => {
+    let value: unknown = ["x"];
+    for (let count = 0; count < 18; count += 1) value = [value, value];
+    const shown = shownJson(value);
+    expect(shown).toContain("(large)");
+    expect(shown.length).toBeLessThan(3_000_000);
+    const zone = { zone: "a" };
+    expect(JSON.parse(shownJson([zone, zone]))).toEqual([zone, zone]);
+  });
 });

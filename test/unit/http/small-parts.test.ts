@@ -191,7 +191,41 @@ describe("values of the cluster, as JSON", () => {
     for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
     expect(JSON.stringify(toJson(deep))).toContain("$deep");
   });
+
+  const doubled = (times: number, of: unknown) => {
+    let value = of;
+    for (let count = 0; count < times; count += 1) value = [value, value];
+    return value;
+  };
+
+  test.each<[string, unknown]>([
+    ["parts", doubled(18, ["x"])],
+    ["texts", doubled(6, ["x".repeat(100_000)])],
+    ["bytes", doubled(6, new Uint8Array(100_000))],
+    ["views of one buffer", viewsOf(new ArrayBuffer(100_000), 60)],
+    ["messages of errors", doubled(6, new Error("x".repeat(100_000)))],
+    ["keys", doubled(6, { ["x".repeat(100_000)]: 1 })],
+    ["holes", new Array(1_000_000)],
+  ])("that share %s are not said again without end", (_what, value) => {
+    const said = JSON.stringify(toJson(value));
+    expect(said).toContain('{"$large":true}');
+    expect(said.length).toBeLessThan(3_000_000);
+  });
+
+  test("a value that shares nothing is said to its end, however large", () => {
+    const value = [Array.from({ length: 200_000 }, () => [1]), "x".repeat(3_000_000)];
+    expect(toJson(value)).toEqual(value);
+  });
+
+  test("what is shared a little is said each time", () => {
+    const zone = { zone: "a" };
+    expect(toJson([zone, zone])).toEqual([zone, zone]);
+  });
 });
+
+function viewsOf(buffer: ArrayBuffer, count: number): readonly Uint8Array[] {
+  return Array.from({ length: count }, () => new Uint8Array(buffer));
+}
 
 describe("pages of a list", () => {
   test("put together they are all rows that were asked for, in order", () => {

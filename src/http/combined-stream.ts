@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type EventStream, sseEvent } from "./event-stream.ts";
 import type { Feed, Place } from "./feed.ts";
 import { FeedReader } from "./feed-reader.ts";
+import type { Stepper } from "./turns.ts";
 
 const DIGEST_CHARS = 12;
 const ID = new RegExp(`^(\\d{1,15}(?:\\.\\d{1,15}){0,15})\\.([\\w-]{${DIGEST_CHARS}})$`);
@@ -22,7 +23,7 @@ export interface CombinedStreamOptions {
  * of each event is `{ table, data }`. A table that is told anew is told to its end before any other says something, so that
  * every change can carry an id which says where the reader is in all of them.
  */
-export class CombinedStream {
+export class CombinedStream implements Stepper {
   readonly #feeds: readonly Feed[];
   readonly #stream: EventStream;
   readonly #readers: readonly FeedReader[];
@@ -38,20 +39,23 @@ export class CombinedStream {
         feed,
         place,
         isBack: lastEventId !== undefined,
-        isWanted: () => true,
+        isWanted: undefined,
         show: (event, text) => sseEvent(event, `{"table":"${table}","data":${text}}`, this.#id()),
       });
     });
     stream.write(sseEvent("hello", hello));
   }
 
-  /** Writes what the client has room for. */
+  /** Writes what the client has room for, as soon as others leave it the time. */
   pump(): void {
-    while (this.#stream.isWritable) {
-      const text = this.#take();
-      if (text === "") return;
-      this.#stream.write(text);
-    }
+    this.#feeds[0]?.turns.ask(this);
+  }
+
+  step(): number {
+    if (!this.#stream.isWritable) return 0;
+    const text = this.#take();
+    if (text !== "") this.#stream.write(text);
+    return text.length;
   }
 
   #take(): string {

@@ -1,22 +1,15 @@
-import type { Feed, Place, Row } from "./feed.ts";
+import type { Feed, Place } from "./feed.ts";
+import { CHUNK_CHARS, type Snapshot } from "./snapshot.ts";
 
-/** How many rows an event of a snapshot has, and about how much is taken in one go. */
-const ROWS = 500;
-const CHUNK_CHARS = 64 * 1024;
-
-interface Snapshot {
-  readonly event: "state" | "resync";
-  readonly rows: readonly Row[];
-  readonly place: Place;
-  next: number;
-}
+type Beginning = "state" | "resync";
 
 /** How an event is written. The place is that after it; in the midst of a snapshot there is none. */
 export type Show = (event: string, text: string, place: Place | undefined) => string;
 
 export interface FeedReaderOptions {
   readonly feed: Feed;
-  readonly isWanted: (key: string) => boolean;
+  /** Undefined for all: those who want all share what is made for one. */
+  readonly isWanted: ((key: string) => boolean) | undefined;
   /** Where to go on, if it is kept. */
   readonly place: Place | undefined;
   /** Whether the reader has been here before: a table that it has to be told anew is a `resync` then. */
@@ -32,53 +25,57 @@ export interface FeedReaderOptions {
 export class FeedReader {
   readonly #options: FeedReaderOptions;
   #place: Place | undefined;
-  /** The rest of a snapshot under way, and where it was taken. */
+  /** How the snapshot is told that is to be taken, or under way. */
+  #beginning: Beginning;
+  /** The snapshot under way, and the row that comes next. */
   #snapshot: Snapshot | undefined;
+  #next = 0;
 
   constructor(options: FeedReaderOptions) {
     this.#options = options;
     const { feed, isBack, place } = options;
+    this.#beginning = isBack ? "resync" : "state";
     if (place !== undefined && feed.isKept(place)) this.#place = place;
-    else this.#begin(isBack ? "resync" : "state");
   }
 
-  /** Absent in the midst of a snapshot. */
+  /** Absent in the midst of a snapshot, and before it. */
   get place(): Place | undefined {
     return this.#place;
   }
 
   /** What comes next, as `show` writes it: about so much as is sent in one go. Empty when there is nothing. */
   take(): string {
-    if (this.#place !== undefined && !this.#options.feed.isKept(this.#place)) this.#begin("resync");
-    return this.#snapshot === undefined ? this.#changes() : this.#rows(this.#snapshot);
-  }
-
-  #begin(event: "state" | "resync"): void {
-    const { feed, isWanted } = this.#options;
+    if (this.#place === undefined) return this.#rows();
+    if (this.#options.feed.isKept(this.#place)) return this.#changes(this.#place);
     this.#place = undefined;
-    this.#snapshot = { event, rows: feed.rows(isWanted), place: feed.head, next: 0 };
+    this.#beginning = "resync";
+    return this.#rows();
   }
 
-  #rows(snapshot: Snapshot): string {
-    const rows = snapshot.rows.slice(snapshot.next, snapshot.next + ROWS);
-    snapshot.next += rows.length;
-    const isLast = snapshot.next >= snapshot.rows.length;
-    const text = `{"items":[${rows.map((row) => row.text()).join(",")}],"last":${isLast}}`;
-    if (isLast) {
+  #rows(): string {
+    const { feed, isWanted, show } = this.#options;
+    // Not before it is needed: of a crowd that waits nobody holds one.
+    this.#snapshot ??= feed.snapshot(isWanted);
+    const { place } = this.#snapshot;
+    const { next, text } = this.#snapshot.part(this.#next);
+    this.#next = next ?? 0;
+    if (next === undefined) {
       this.#snapshot = undefined;
-      this.#place = snapshot.place;
+      this.#place = place;
     }
-    return this.#options.show(snapshot.event, text, this.#place);
+    return show(this.#beginning, text, this.#place);
   }
 
-  #changes(): string {
+  #changes(from: Place): string {
     const { feed, isWanted, show } = this.#options;
     let text = "";
-    while (this.#place !== undefined && text.length < CHUNK_CHARS) {
-      const change = feed.next(this.#place);
+    let place = from;
+    while (text.length < CHUNK_CHARS) {
+      const change = feed.next(place);
       if (change === undefined) break;
-      this.#place = { epoch: this.#place.epoch, number: change.number };
-      if (isWanted(change.key)) text += show(change.event, change.text, this.#place);
+      place = { epoch: place.epoch, number: change.number };
+      this.#place = place;
+      if (isWanted?.(change.key) ?? true) text += show(change.event, change.text, place);
     }
     return text;
   }

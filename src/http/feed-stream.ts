@@ -1,6 +1,7 @@
 import { sseEvent } from "./event-stream.ts";
 import type { Feed, Place } from "./feed.ts";
 import { FeedReader } from "./feed-reader.ts";
+import type { Stepper } from "./turns.ts";
 
 /** Where a watcher's text goes. */
 export interface FeedSink {
@@ -9,16 +10,18 @@ export interface FeedSink {
 }
 
 /** One watcher of a feed, as server-sent events. Pulls as fast as its client reads. */
-export class FeedStream {
+export class FeedStream implements Stepper {
+  readonly #feed: Feed;
   readonly #stream: FeedSink;
   readonly #reader: FeedReader;
 
   constructor(
     feed: Feed,
     stream: FeedSink,
-    isWanted: (key: string) => boolean,
+    isWanted: ((key: string) => boolean) | undefined,
     lastEventId: string | undefined,
   ) {
+    this.#feed = feed;
     this.#stream = stream;
     this.#reader = new FeedReader({
       feed,
@@ -29,13 +32,16 @@ export class FeedStream {
     });
   }
 
-  /** Writes what the client has room for. */
+  /** Writes what the client has room for, as soon as others leave it the time. */
   pump(): void {
-    while (this.#stream.isWritable) {
-      const text = this.#reader.take();
-      if (text === "") return;
-      this.#stream.write(text);
-    }
+    this.#feed.turns.ask(this);
+  }
+
+  step(): number {
+    if (!this.#stream.isWritable) return 0;
+    const text = this.#reader.take();
+    if (text !== "") this.#stream.write(text);
+    return text.length;
   }
 }
 

@@ -1,4 +1,10 @@
 import type { Clock } from "../kernel/clock.ts";
+import { Snapshot } from "./snapshot.ts";
+import type { Turns } from "./turns.ts";
+
+/** From how many rows on a snapshot is shared when it is not of this very moment, and how many changes it may be behind. */
+const LARGE_ROWS = 2_000;
+const BEHIND = 1_000;
 
 /** A change to a table, or what a timeline tells. */
 export interface Change {
@@ -39,6 +45,8 @@ export interface Place {
  * takes what it has room for; one whose place is not kept any more begins anew with a snapshot.
  */
 export class Feed {
+  /** Where its streams wait to write. */
+  readonly turns: Turns;
   readonly #rows: Rows;
   readonly #clock: Clock;
   readonly #capacity: number;
@@ -51,15 +59,19 @@ export class Feed {
   #floor = 0;
   #epoch: string;
   #isWaking = false;
+  /** That of the latest reader, for as long as somebody reads it. */
+  #shared: WeakRef<Snapshot> | undefined;
 
   constructor(options: {
     readonly rows: Rows;
     readonly clock: Clock;
+    readonly turns: Turns;
     readonly capacity: number;
     readonly newEpoch: () => string;
   }) {
     this.#rows = options.rows;
     this.#clock = options.clock;
+    this.turns = options.turns;
     this.#capacity = options.capacity;
     this.#newEpoch = options.newEpoch;
     this.#epoch = options.newEpoch();
@@ -102,11 +114,32 @@ export class Feed {
     return number < this.#last ? this.#log[(number + 1) % this.#capacity] : undefined;
   }
 
-  /** The rows as they are now. */
-  rows(isWanted: (key: string) => boolean): readonly Row[] {
-    const rows: Row[] = [];
-    for (const row of this.#rows()) if (isWanted(row.key)) rows.push(row);
-    return rows;
+  /**
+   * The rows, and the place after which the changes to them come. One for all who want all rows, if it is of this place, or not
+   * far behind where there are so many rows that a copy for each reader would be felt.
+   *
+   * @param isWanted by default every row is
+   */
+  snapshot(isWanted?: (key: string) => boolean): Snapshot {
+    if (isWanted !== undefined) {
+      const rows: Row[] = [];
+      for (const row of this.#rows()) if (isWanted(row.key)) rows.push(row);
+      const snapshot = new Snapshot(this.head, rows);
+      snapshot.retire();
+      return snapshot;
+    }
+    const shared = this.#shared?.deref();
+    if (shared !== undefined && this.#isFresh(shared)) return shared;
+    shared?.retire();
+    const snapshot = new Snapshot(this.head, [...this.#rows()]);
+    this.#shared = new WeakRef(snapshot);
+    return snapshot;
+  }
+
+  #isFresh({ place, size }: Snapshot): boolean {
+    const behind = this.#last - place.number;
+    const most = size < LARGE_ROWS ? 0 : Math.min(BEHIND, Math.floor(this.#capacity / 10));
+    return place.epoch === this.#epoch && behind <= most;
   }
 
   /**

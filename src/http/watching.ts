@@ -9,6 +9,7 @@ import type { ServiceLimits } from "./limits.ts";
 import { LostNodesTable } from "./lost-nodes.ts";
 import { secretId } from "./secrets.ts";
 import { GroupsTable, NamesTable, NodesTable, type Story, StrictNamesTable } from "./tables.ts";
+import { Turns } from "./turns.ts";
 
 export const SCOPED_KINDS = ["names", "strict-names", "groups"] as const;
 /** In the order in which a stream of all of them tells them: who is there, then what they have, then what happens. */
@@ -41,6 +42,8 @@ export class Watching {
   readonly nodes = new NodesTable();
   readonly #options: WatchingOptions;
   readonly #abort = new AbortController();
+  /** Of all streams of all feeds. */
+  readonly #turns: Turns;
   readonly #scopes = new Map<string, ScopeFeeds>();
   readonly #nodesFeed: Feed;
   readonly #lostNodes: LostNodesTable;
@@ -53,6 +56,7 @@ export class Watching {
 
   constructor(options: WatchingOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
     this.#timeline = this.#feed(() => []);
     this.#nodesFeed = this.#feed(() => this.nodes.rows());
     const { clock, node, scopes } = options;
@@ -158,7 +162,13 @@ export class Watching {
 
   #feed(rows: Rows): Feed {
     const { clock, limits, random } = this.#options;
-    return new Feed({ rows, clock, capacity: limits.watchLog, newEpoch: () => secretId(random) });
+    return new Feed({
+      rows,
+      clock,
+      turns: this.#turns,
+      capacity: limits.watchLog,
+      newEpoch: () => secretId(random),
+    });
   }
 
   #follow<T>(watch: WatchIterator<T>, apply: (event: T) => void): void {

@@ -109,7 +109,8 @@ export function addStreamRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePart
     const { kind } = c.req.valid("param");
     const { key, prefix, scope } = c.req.valid("query");
     const feed = parts.watching.feed(kind, scope) ?? noSuchScope(scope);
-    const isWanted = (one: string): boolean => (key === undefined ? one.startsWith(prefix) : one === key);
+    const isOfPrefix = prefix === "" ? undefined : (one: string): boolean => one.startsWith(prefix);
+    const isWanted = key === undefined ? isOfPrefix : (one: string): boolean => one === key;
     streamFeeds(
       c,
       parts,

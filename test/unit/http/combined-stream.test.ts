@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { CombinedStream } from "../../../src/http/combined-stream.ts";
 import type { EventStream } from "../../../src/http/event-stream.ts";
 import { Feed } from "../../../src/http/feed.ts";
-import type { Clock } from "../../../src/kernel/clock.ts";
+import { Turns } from "../../../src/http/turns.ts";
+import { VirtualClock } from "../../../src/kernel/virtual-clock.ts";
 
 const CAPACITY = 10;
 
@@ -47,6 +48,7 @@ class Client {
 }
 
 describe("several feeds in one stream", () => {
+  const clock = new VirtualClock();
   let epochs: number;
   let names: Feed;
   let events: Feed;
@@ -55,7 +57,8 @@ describe("several feeds in one stream", () => {
   const feedOf = (keys: () => readonly string[]): Feed =>
     new Feed({
       rows: () => keys().map((key) => ({ key, text: () => JSON.stringify(key) })),
-      clock: { endOfTurn: (run: () => void) => run() } as Clock,
+      clock,
+      turns: new Turns(clock),
       capacity: CAPACITY,
       newEpoch: () => {
         epochs += 1;

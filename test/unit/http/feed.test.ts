@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Feed } from "../../../src/http/feed.ts";
 import { type FeedSink, FeedStream } from "../../../src/http/feed-stream.ts";
+import { Turns } from "../../../src/http/turns.ts";
 import { VirtualClock } from "../../../src/kernel/virtual-clock.ts";
 
 /** A client that reads as much as it is told to. */
@@ -34,13 +35,19 @@ class Table {
   readonly rows = new Map<string, number>();
   readonly clock = new VirtualClock();
   readonly feed: Feed;
+  /** How often rows were copied, and the text of one made. */
+  copies = 0;
+  made = 0;
   #epochs = 0;
 
   constructor(capacity = 4) {
     this.feed = new Feed({
-      rows: () =>
-        Array.from(this.rows, ([key, value]) => ({ key, text: () => JSON.stringify([key, value]) })),
+      rows: () => {
+        this.copies += 1;
+        return Array.from(this.rows, ([key, value]) => ({ key, text: () => this.#text(key, value) }));
+      },
       clock: this.clock,
+      turns: new Turns(this.clock),
       capacity,
       newEpoch: () => {
         this.#epochs += 1;
@@ -49,12 +56,17 @@ class Table {
     });
   }
 
+  #text(key: string, value: number): string {
+    this.made += 1;
+    return JSON.stringify([key, value]);
+  }
+
   set(key: string, value: number): void {
     this.rows.set(key, value);
     this.feed.append({ key, event: "set", text: JSON.stringify([key, value]) });
   }
 
-  watch(sink: Sink, lastEventId?: string, isWanted = (_key: string) => true): FeedStream {
+  watch(sink: Sink, lastEventId?: string, isWanted?: (key: string) => boolean): FeedStream {
     const stream = new FeedStream(this.feed, sink, isWanted, lastEventId);
     stream.pump();
     return stream;
@@ -201,5 +213,62 @@ describe("a watched table", () => {
       ["state", { items: [["a", 1]], last: true }],
       ["set", ["a", 2]],
     ]);
+  });
+
+  test("makes the rows once for all who begin at the same place", () => {
+    const table = new Table();
+    table.set("a", 1);
+    table.set("b", 2);
+    const sinks = [new Sink(), new Sink(), new Sink()];
+    for (const sink of sinks) table.watch(sink);
+    expect([table.copies, table.made]).toEqual([1, 2]);
+    table.set("a", 3);
+    const later = new Sink();
+    table.watch(later);
+    expect(later.events).toEqual([
+      [
+        "state",
+        {
+          items: [
+            ["a", 3],
+            ["b", 2],
+          ],
+          last: true,
+        },
+      ],
+    ]);
+    for (const sink of sinks) expect(sink.text).toBe(sinks[0]?.text);
+  });
+
+  test("shares the rows of a large table while it changes, and tells what changed after them", () => {
+    const table = new Table(10_000);
+    for (let key = 0; key < 3_000; key += 1) table.set(`k${key}`, key);
+    table.watch(new Sink());
+    table.set("k0", -1);
+    const second = new Sink();
+    table.watch(second);
+    expect(table.copies).toBe(1);
+    expect(second.events.at(-1)).toEqual(["set", ["k0", -1]]);
+    for (let count = 0; count < 1_000; count += 1) table.set("k0", count);
+    const third = new Sink();
+    table.watch(third);
+    expect(table.copies).toBe(2);
+    expect(third.events.at(-1)?.[0]).toBe("state");
+  });
+
+  test("takes no rows for one who cannot be told them yet", () => {
+    const table = new Table();
+    const sink = new Sink();
+    sink.room = 0;
+    table.watch(sink);
+    expect(table.copies).toBe(0);
+  });
+
+  test("rows of much text come in parts of few", () => {
+    const table = new Table();
+    for (let count = 0; count < 4; count += 1) table.set(`${count}${"x".repeat(40_000)}`, count);
+    const sink = new Sink();
+    table.watch(sink);
+    expect(sink.events.map(([, data]) => (data as { items: unknown[] }).items.length)).toEqual([2, 2]);
   });
 });

@@ -59,6 +59,7 @@ export class Feed {
   #floor = 0;
   #epoch: string;
   #isWaking = false;
+  #isOver = false;
   /** That of the latest reader, for as long as somebody reads it. */
   #shared: WeakRef<Snapshot> | undefined;
 
@@ -152,7 +153,13 @@ export class Feed {
     return () => this.#watchers.delete(watcher);
   }
 
+  /** Whether there will never be more: the rows are those of a table that nobody keeps any longer. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   end(): void {
+    this.#isOver = true;
     for (const watcher of [...this.#watchers]) watcher.end();
   }
 

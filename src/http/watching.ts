@@ -7,6 +7,7 @@ import type { Verdict } from "../resolve/types.ts";
 import { Feed, type Rows } from "./feed.ts";
 import type { ServiceLimits } from "./limits.ts";
 import { LostNodesTable } from "./lost-nodes.ts";
+import { ServiceError } from "./problem.ts";
 import { secretId } from "./secrets.ts";
 import { GroupsTable, NamesTable, NodesTable, type Story, StrictNamesTable } from "./tables.ts";
 import { Turns } from "./turns.ts";
@@ -63,14 +64,25 @@ export class Watching {
     this.#lostNodes = new LostNodesTable((run) => clock.endOfTurn(run), this.nodes);
     this.#lostFeed = this.#feed(() => this.#lostNodes.rows());
     this.#lostNodes.tellTo(this.#lostFeed);
-    this.#follow(node.watchNodes({ signal: this.#abort.signal }), (event) =>
+    const nodeFeeds = [this.#nodesFeed, this.#lostFeed];
+    this.#follow(node.watchNodes({ signal: this.#abort.signal }), nodeFeeds, (event) =>
       this.nodes.apply(event, this.#nodesFeed, (story) => this.#tell("nodes", undefined, story)),
     );
     for (const scope of scopes) this.#scopes.set(scope.scope, this.#watchScope(scope));
   }
 
-  /** Undefined for a scope that clients may not use. */
+  /**
+   * Undefined for a scope that clients may not use.
+   *
+   * @throws ServiceError `DRAINING` once the node has stopped: what its tables say stays as it was then
+   */
   feed(kind: WatchKind, scope: string): Feed | undefined {
+    const feed = this.#find(kind, scope);
+    if (feed?.isOver === true) throw new ServiceError("DRAINING", "the node has stopped: watch another");
+    return feed;
+  }
+
+  #find(kind: WatchKind, scope: string): Feed | undefined {
     if (kind === "events") return this.#timeline;
     if (kind === "nodes") return this.#nodesFeed;
     if (kind === "lost-nodes") return this.#lostFeed;
@@ -79,7 +91,11 @@ export class Watching {
     return kind === "groups" ? feeds?.groups : feeds?.strictNames;
   }
 
-  /** Of all kinds, or undefined for a scope that clients may not use. */
+  /**
+   * Of all kinds, or undefined for a scope that clients may not use.
+   *
+   * @throws ServiceError `DRAINING` once the node has stopped
+   */
   all(scope: string): ReadonlyMap<string, Feed> | undefined {
     const feeds = new Map<string, Feed>();
     for (const kind of WATCH_KINDS) {
@@ -147,14 +163,16 @@ export class Watching {
       groups: this.#feed(() => groupsTable.rows()),
       strictNames: this.#feed(() => strictTable.rows()),
     };
-    this.#follow(names.watch(undefined, { signal }), (event) =>
+    // Without lease servers nothing ends the strict names but the end of the others.
+    const namesFeeds = this.#options.isStrict ? [feeds.names] : [feeds.names, feeds.strictNames];
+    this.#follow(names.watch(undefined, { signal }), namesFeeds, (event) =>
       namesTable.apply(event, feeds.names, (story) => this.#tell("names", scope, story)),
     );
-    this.#follow(groups.watch(undefined, { signal }), (event) =>
+    this.#follow(groups.watch(undefined, { signal }), [feeds.groups], (event) =>
       groupsTable.apply(event, feeds.groups, (story) => this.#tell("groups", scope, story)),
     );
     if (this.#options.isStrict)
-      this.#follow(strictNames.watch(undefined, { signal }), (event) =>
+      this.#follow(strictNames.watch(undefined, { signal }), [feeds.strictNames], (event) =>
         strictTable.apply(event, feeds.strictNames, (story) => this.#tell("strict-names", scope, story)),
       );
     return feeds;
@@ -171,14 +189,20 @@ export class Watching {
     });
   }
 
-  #follow<T>(watch: WatchIterator<T>, apply: (event: T) => void): void {
+  /** @param feeds those that end with it, and the timeline, which would not tell everything any more */
+  #follow<T>(watch: WatchIterator<T>, feeds: readonly Feed[], apply: (event: T) => void): void {
     const run = async (): Promise<void> => {
       for await (const event of watch) apply(event);
     };
     // It ends with an error only when the node was closed against its will, of which the node itself tells.
-    run().catch((error: unknown) =>
-      this.#options.logger.warn({ error }, "a watch of the HTTP service ended"),
-    );
+    run()
+      .catch((error: unknown) => this.#options.logger.warn({ error }, "a watch of the HTTP service ended"))
+      .finally(() => {
+        // After the watchers were woken for its last events.
+        this.#options.clock.endOfTurn(() => {
+          for (const feed of [...feeds, this.#timeline]) feed.end();
+        });
+      });
   }
 
   #tell(table: string, scope: string | undefined, story: Story): void {

@@ -38,9 +38,9 @@ describe("a server that is asked to end while it starts", () => {
     await using bus = await SilentServer.start();
     await using cli = new Cli(["serve", "--port", "0"], { NATS_URL: `nats://127.0.0.1:${bus.port}` });
     await eventually(() => bus.connections > 0, { withinMs: 20_000 });
-    // Both wait for it when it goes on: those with lower numbers come first.
+    // Both wait for it when it goes on. Which of them comes first is not said.
     for (const signal of ["SIGSTOP", "SIGHUP", "SIGTERM", "SIGCONT"] as const) cli.signal(signal);
     await eventually(() => cli.hasEnded, SOON);
-    expect(await cli.ended()).toBe(143);
+    expect([129, 143]).toContain(await cli.ended());
   });
 });

@@ -79,10 +79,16 @@ export class Access {
    */
   checkSender({ host, origin }: Credentials): void {
     if (!this.#isOwnHost(host))
-      throw new ServiceError("FORBIDDEN", "the service does not go by this name: list it under hosts");
+      throw new ServiceError(
+        "FORBIDDEN",
+        "the service does not go by this name: let it in with --allow-host (`hosts`)",
+      );
     if (origin === undefined || this.#options.origins.includes(origin)) return;
     if (host !== undefined && originHost(origin) === host) return;
-    throw new ServiceError("FORBIDDEN", "pages of other origins are not let in: list them under origins");
+    throw new ServiceError(
+      "FORBIDDEN",
+      "pages of other origins are not let in: let them in with --allow-origin (`origins`)",
+    );
   }
 
   #isOwnHost(host: string | undefined): boolean {

@@ -60,7 +60,13 @@ export class Operations {
 
   async unregister(session: Session, scope: string, name: string): Promise<void> {
     const { names } = this.scope(scope);
-    const isFreed = await this.#waiting(() => names.unregister(name, { pid: session.pid }));
+    const takeBack = session.frees(scope, name);
+    let isFreed = false;
+    try {
+      isFreed = await this.#waiting(() => names.unregister(name, { pid: session.pid }));
+    } finally {
+      if (!isFreed) takeBack();
+    }
     if (!isFreed) throw notHeld("name", name);
   }
 

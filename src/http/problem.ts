@@ -1,4 +1,10 @@
-import { LimitExceededError, NameTakenError, NoQuorumError, RollcallError } from "../kernel/errors.ts";
+import {
+  LimitExceededError,
+  NameTakenError,
+  NoLeasesError,
+  NoQuorumError,
+  RollcallError,
+} from "../kernel/errors.ts";
 
 /** What a client is told, as RFC 9457 has it. `code` is stable; `detail` is for people. */
 export interface Problem {
@@ -51,6 +57,9 @@ const OF_LIBRARY: Readonly<Record<string, readonly [number, string]>> = {
   TIMEOUT: [504, "It took too long"],
 };
 
+/** For who runs the server: the library's own words are for who writes the program. */
+const NO_LEASES =
+  "strict names need lease servers: start the server with REDIS_URLS, or with ROLLCALL_LEASES=jetstream and NATS_URL";
 /** Limits that the request itself is over, whenever it is sent. */
 const OF_SIZE = new Set(["messageBytes", "metadataBytes"]);
 const TYPE = "urn:rollcall:problem:";
@@ -77,6 +86,7 @@ export function problemOf(error: unknown): Problem | undefined {
   const known = OF_LIBRARY[error.code];
   if (known === undefined) return undefined;
   const [status, title] = known;
+  if (error instanceof NoLeasesError) return problem(error.code, known, NO_LEASES);
   const isTooLarge = error instanceof LimitExceededError && OF_SIZE.has(error.limit);
   return problem(error.code, [isTooLarge ? 413 : status, title], error.message, membersOf(error));
 }

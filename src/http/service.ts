@@ -76,6 +76,7 @@ async function assemble(
     limits,
     logger,
     isStrict,
+    onFreed: (pid, scope, name) => sessions.ofPid(pid)?.freed(scope, name),
   });
   return {
     node,

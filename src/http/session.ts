@@ -53,6 +53,8 @@ export class Session {
   #lastCall = 0;
   #lastMonitor = 0;
   #asked = 0;
+  /** Names that it is giving back, by key. */
+  readonly #freeing = new Set<string>();
   #reader: Reader | undefined;
   #keepers = 0;
   #expiresAtMs: number;
@@ -154,6 +156,18 @@ export class Session {
     if (this.#hasEnded) return;
     if (this.#inbox.push(kind, event, "essential")) this.#reader?.wake();
     else this.end({ kind: "killed" });
+  }
+
+  /** It frees a name itself: there is nothing to tell. Returns what takes that back. */
+  frees(scope: string, name: string): () => void {
+    const key = keyOf(scope, name);
+    this.#freeing.add(key);
+    return () => this.#freeing.delete(key);
+  }
+
+  /** A name is its own no more, because somebody freed it. */
+  freed(scope: string, name: string): void {
+    if (!this.#freeing.delete(keyOf(scope, name))) this.tell("nameFreed", { name, scope });
   }
 
   /** @returns ends the reading */

@@ -19,6 +19,7 @@ export interface SessionsOptions {
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Session>();
+  readonly #byPid = new Map<string, Session>();
   #opened = 0;
   #leaving: { readonly deadlineMs: number } | undefined;
   #isClosed = false;
@@ -46,8 +47,9 @@ export class Sessions {
   open(ttlMs: number): Session {
     const { clock, limits, node, random, scopes } = this.#options;
     this.checkRoom();
-    const onEnd = ({ id }: Session): void => {
+    const onEnd = ({ id, pid }: Session): void => {
       this.#sessions.delete(id);
+      this.#byPid.delete(pid);
     };
     const session = new Session({
       id: secretId(random),
@@ -59,6 +61,7 @@ export class Sessions {
       onEnd,
     });
     this.#sessions.set(session.id, session);
+    this.#byPid.set(session.pid, session);
     this.#opened += 1;
     if (this.#leaving !== undefined) session.tell("draining", this.#leaving);
     return session;
@@ -81,6 +84,11 @@ export class Sessions {
         "the session was closed, has expired, or never was: open a new one",
       );
     return session;
+  }
+
+  /** That of a process, if it is one's. */
+  ofPid(pid: string): Session | undefined {
+    return this.#byPid.get(pid);
   }
 
   /** No more are opened. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import { NoLeasesError } from "../kernel/errors.ts";
+import type { Pid } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Logger } from "../node/logger.ts";
 import type { ClusterNode, Scope, WatchIterator } from "../node/types.ts";
@@ -27,6 +28,8 @@ export interface WatchingOptions {
   readonly logger: Logger;
   /** Whether the node has lease servers. */
   readonly isStrict: boolean;
+  /** Somebody gave a name back: the process that held it, or anybody for it. */
+  readonly onFreed: (pid: Pid, scope: string, name: string) => void;
 }
 
 interface ScopeFeeds {
@@ -165,9 +168,11 @@ export class Watching {
     };
     // Without lease servers nothing ends the strict names but the end of the others.
     const namesFeeds = this.#options.isStrict ? [feeds.names] : [feeds.names, feeds.strictNames];
-    this.#follow(names.watch(undefined, { signal }), namesFeeds, (event) =>
-      namesTable.apply(event, feeds.names, (story) => this.#tell("names", scope, story)),
-    );
+    this.#follow(names.watch(undefined, { signal }), namesFeeds, (event) => {
+      namesTable.apply(event, feeds.names, (story) => this.#tell("names", scope, story));
+      if (event.kind === "unregistered" && event.reason.kind === "released")
+        this.#options.onFreed(event.registration.pid, scope, event.registration.name);
+    });
     this.#follow(groups.watch(undefined, { signal }), [feeds.groups], (event) =>
       groupsTable.apply(event, feeds.groups, (story) => this.#tell("groups", scope, story)),
     );

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startService } from "../../src/http.ts";
 import { eventually } from "../support/eventually.ts";
+import { HttpClient } from "../support/http-client.ts";
 import { type Served, ServiceStage } from "../support/service-stage.ts";
 import { SocketClient } from "../support/socket-client.ts";
 
@@ -163,6 +164,22 @@ describe("the end of a session", () => {
       const { status } = await session.ask("POST", "/monitors", { target: { pid: gone.pid } });
       return status === 404;
     }, SOON);
+  });
+
+  test("is not told of names that it frees, but of those that others do", async () => {
+    const admin = "admin-token-0123456789";
+    const { client } = await stage.serve({ tokens: [{ scope: "admin", token: admin }] });
+    const owner = new HttpClient(client.url, { authorization: `Bearer ${admin}` });
+    const session = await owner.openSession();
+    for (const name of ["mine", "theirs"]) await session.ask("PUT", `/names/${name}`);
+    using events = session.events();
+    await session.ask("DELETE", "/names/mine");
+    await session.ask("DELETE", "/names/unknown");
+    expect((await owner.ask("DELETE", "/v1/names/theirs")).status).toBe(200);
+    expect((await events.saw(({ event }) => event === "nameFreed")).data).toMatchObject({ name: "theirs" });
+    await session.ask("DELETE", "");
+    await events.saw(({ event }) => event === "ended");
+    expect(events.events.map(({ event }) => event)).toEqual(["nameFreed", "ended"]);
   });
 
   test("is near for one that is opened on a server which leaves, and it is told so", async () => {

@@ -29,7 +29,7 @@ const events = rawEndpoint({
   needs: "write",
   request: { params: z.object({ session: z.string() }), query: schemas.eventsQuery },
   status: 200,
-  says: "Events of the kinds `message`, `call`, `down`, `nameClash`, `nameTakenOver`, `leaseLost`, `draining`, `ended`",
+  says: "Events of the kinds `message`, `call`, `down`, `nameClash`, `nameTakenOver`, `nameFreed`, `leaseLost`, `draining`, `ended`",
   body: schemas.eventsPage,
 });
 

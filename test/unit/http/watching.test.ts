@@ -57,6 +57,7 @@ describe("the tables of a node that stops", () => {
       limits: DEFAULT_LIMITS,
       logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
       isStrict: false,
+      onFreed: () => {},
     });
   });
 

@@ -16,7 +16,8 @@ interface Endpoint<
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  readonly needs: AccessScope;
+  /** Without: whoever can reach the service may. */
+  readonly needs?: AccessScope;
   /** `{}` when there is nothing to say. */
   readonly request: R;
   readonly status: S;
@@ -74,7 +75,7 @@ function start<M extends Method, P extends string, R extends object, S extends n
     tags: [tag],
     summary,
     ...told,
-    security: [{ bearer: [needs] }],
+    security: needs === undefined ? [] : [{ bearer: [needs] }],
     request,
   };
 }

@@ -11,6 +11,11 @@ export const scopeSchema = z
   .min(1)
   .openapi({ example: "default", description: "One that the service was started with. Default: `default`" });
 const anything = z.unknown().openapi({ description: "Any JSON", example: { text: "hello" } });
+/** As above, and there must be one. */
+const message = z
+  .unknown()
+  .refine((value) => value !== undefined, { error: "there must be one" })
+  .openapi({ description: "Any JSON", example: { text: "hello" } });
 const timeoutMs = z
   .number()
   .int()
@@ -106,9 +111,9 @@ export const monitorTarget = z
 
 const from = sessionId.optional().openapi({ description: "The session that says it. Default: nobody" });
 
-export const send = z.strictObject({ to: address, message: anything, from });
-export const call = z.strictObject({ to: address, message: anything, timeoutMs: timeoutMs.optional(), from });
-export const publish = z.strictObject({ message: anything, from });
+export const send = z.strictObject({ to: address, message, from });
+export const call = z.strictObject({ to: address, message, timeoutMs: timeoutMs.optional(), from });
+export const publish = z.strictObject({ message, from });
 export const monitor = z.strictObject({ target: monitorTarget });
 export const reply = z.union([
   z.strictObject({ call: z.string(), result: anything }),
@@ -141,9 +146,38 @@ export const nodeView = z
 export const grant = z
   .object({ name: nameSchema, pid, token, remainingMs: z.number().openapi({ example: 9_800 }) })
   .openapi("Grant");
+const reason = z.looseObject({ kind: z.string() }).openapi({ example: { kind: "normal" } });
+const told = <K extends string, S extends z.ZodRawShape>(kind: K, shape: S) =>
+  z.object({
+    id: z.number().openapi({ example: 1 }),
+    kind: z.literal(kind),
+    ...shape,
+    missed: z.number().optional().openapi({ description: "Messages that were left out before this event" }),
+  });
+const ofName = { name: nameSchema, scope: scopeSchema };
+const said = { message: anything, from: pid.optional(), token: token.optional() };
+
+/** What a session is told. */
+export const sessionEvent = z
+  .discriminatedUnion("kind", [
+    told("message", said),
+    told("call", {
+      call: z.string().openapi({ description: "Answer it with this", example: "c1" }),
+      ...said,
+    }),
+    told("down", { monitor: z.string(), pid: pid.optional(), node, reason }),
+    told("nameClash", { ...ofName, winner: pid.optional() }),
+    told("nameTakenOver", { ...ofName, by: pid }),
+    told("nameFreed", ofName),
+    told("leaseLost", ofName),
+    told("draining", { deadlineMs: z.number() }),
+    told("ended", { reason }),
+  ])
+  .openapi("SessionEvent");
+
 export const eventsPage = z
   .object({
-    events: z.array(z.looseObject({ id: z.number(), kind: z.string() })).openapi({
+    events: z.array(sessionEvent).openapi({
       example: [{ id: 1, kind: "message", message: { text: "hello" } }],
     }),
     next: z

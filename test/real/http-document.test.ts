@@ -15,7 +15,9 @@ interface Schema {
   readonly type?: string;
   readonly example?: unknown;
   readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
 }
 
 interface Document {
@@ -55,11 +57,14 @@ test("/openapi.json is a valid document that tells every route, with what it may
     const schema = operation.requestBody?.content["application/json"]?.schema;
     if (schema !== undefined) expect([what, hasExample(schema)]).toEqual([what, true]);
   }
+  const sent = operations.find(({ what }) => what === "post /v1/send")?.operation.requestBody;
+  expect(sent?.content["application/json"]?.schema.required).toEqual(["to", "message"]);
+  expect(Object.keys(document.components.schemas)).toContain("SessionEvent");
   for (const [name, schema] of Object.entries(document.components.schemas))
     expect([name, hasExample(schema)]).toEqual([name, true]);
 });
 
 function hasExample(schema: Schema): boolean {
-  const parts = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? [])];
+  const parts = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
   return schema.example !== undefined || schema.$ref !== undefined || parts.some(hasExample);
 }

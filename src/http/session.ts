@@ -193,6 +193,13 @@ export class Session {
     else pending.resolve(answer.result);
   }
 
+  /** Ends it in good order: resolves when the lease servers have taken note that its strict names are free, or do not answer. */
+  async close(): Promise<void> {
+    const released = Array.from(this.leases.values(), (lease) => lease.release());
+    this.end({ kind: "normal" });
+    await Promise.all(released);
+  }
+
   end(reason: ExitReason): void {
     this.process.exit(reason);
     this.#ended(reason);

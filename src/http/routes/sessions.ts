@@ -166,8 +166,8 @@ export function addSessionRoutes(app: OpenAPIHono<ServiceEnv>, parts: ServicePar
     return c.json(operations.sessionView(sessions.open(ttlMs)), 201);
   });
   app.openapi(show, (c) => c.json(operations.sessionView(alive(parts, c.req.valid("param").session)), 200));
-  app.openapi(close, (c) => {
-    sessions.get(c.req.valid("param").session).end({ kind: "normal" });
+  app.openapi(close, async (c) => {
+    await sessions.get(c.req.valid("param").session).close();
     return c.json({}, 200);
   });
   app.openapi(monitor, (c) => {

@@ -8,7 +8,7 @@ import type { StrictQuestion } from "../support/worker/strict-commands.ts";
 import type { Worker } from "../support/worker-client.ts";
 
 /** How late a timer may be, by another one of the same process. */
-const SLACK_MS = 4_000;
+const SLACK_MS = 1_500;
 /** For one that waits until service is back. */
 const LONG_MS = 40_000;
 /** Far above what any condition takes. */
